@@ -1,0 +1,81 @@
+//! The commands of the kernel's prompt.
+
+mod machine;
+mod memory;
+mod running;
+
+use crate::{
+    boot::LEVELS,
+    command::{self, Command, CommandError, Context, Table},
+    platform::FaultKind,
+};
+
+/// The kernel's commands.
+pub const COMMANDS: Table = Table(&[
+    Command {
+        name: "acpi",
+        arguments: "",
+        help: "list ACPI's tables, and how the machine is turned off",
+        words: &[],
+        run: machine::acpi,
+    },
+    Command {
+        name: "cpu",
+        arguments: "",
+        help: "describe this CPU, and list the CPUs of the MADT",
+        words: &[],
+        run: machine::cpu,
+    },
+    Command { name: "echo", arguments: "[TEXT]...", help: "print the words", words: &[], run: echo },
+    Command {
+        name: "fault",
+        arguments: "KIND",
+        help: "provoke a CPU exception",
+        words: FaultKind::NAMES,
+        run: running::fault,
+    },
+    command::HELP,
+    Command {
+        name: "ktest",
+        arguments: "[FILTER]...",
+        help: "run the kernel tests whose name has one of the words in it, or all",
+        words: &[],
+        run: running::ktest,
+    },
+    Command {
+        name: "log",
+        arguments: "[LEVEL | set LEVEL]",
+        help: "print the log, from that level up; set what is logged",
+        words: LEVELS,
+        run: running::log,
+    },
+    Command {
+        name: "mem",
+        arguments: "",
+        help: "say what the machine's memory is used for",
+        words: &[],
+        run: memory::mem,
+    },
+    Command { name: "panic", arguments: "[TEXT]...", help: "panic with that message", words: &[], run: running::panic },
+    Command { name: "poweroff", arguments: "", help: "turn the machine off", words: &[], run: running::poweroff },
+    Command { name: "reboot", arguments: "", help: "restart the machine", words: &[], run: running::reboot },
+    Command {
+        name: "uptime",
+        arguments: "",
+        help: "print the time since boot, and describe the clocks",
+        words: &[],
+        run: machine::uptime,
+    },
+]);
+
+/// For commands that take none.
+fn no_arguments(arguments: &[&str]) -> Result<(), CommandError> {
+    if arguments.is_empty() { Ok(()) } else { Err(CommandError::Usage) }
+}
+
+fn echo(context: &mut Context<'_>, arguments: &[&str]) -> Result<(), CommandError> {
+    Ok(writeln!(context.out, "{}", arguments.join(" "))?)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

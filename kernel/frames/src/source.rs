@@ -1,0 +1,243 @@
+//! The frame source: hands out free frames, each to one holder at a time.
+
+use core::fmt;
+
+use crate::{
+    FRAME_SIZE, Frame, FrameRange, MAX_REGIONS, MemoryMap, MemoryUse, Owned, RegionKind, Run, Use,
+    accounting::{Fixed, Taken},
+};
+
+/// Number of the lowest frame that is ever handed out. The first MiB is left to firmware, and to starting CPUs, which
+/// begin in real mode and can reach nothing else.
+pub const FIRST_FRAME: u64 = (1 << 20) / FRAME_SIZE;
+
+/// Most separate stretches of free frames that a source keeps track of.
+pub const MAX_FREE_RANGES: usize = MAX_REGIONS + 1;
+
+const FOUR_GIB: u64 = (4 << 30) / FRAME_SIZE;
+
+/// Where frames may lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zone {
+    /// Anywhere from 1 MiB up.
+    Any,
+    /// From 1 MiB up, and all of them below 4 GiB, for devices and CPU modes with 32-bit addresses.
+    Below4GiB,
+}
+
+/// What frames somebody asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    frames: u64,
+    alignment: u64,
+    zone: Zone,
+    usage: Use,
+}
+
+impl Request {
+    /// One frame, anywhere.
+    #[must_use]
+    pub const fn one(usage: Use) -> Self {
+        Self::run(1, usage)
+    }
+
+    /// `frames` frames in a row, anywhere.
+    #[must_use]
+    pub const fn run(frames: u64, usage: Use) -> Self {
+        Self { frames, alignment: 1, zone: Zone::Any, usage }
+    }
+
+    /// The same, with the first frame's number a multiple of `frames`, which must be a power of two.
+    #[must_use]
+    pub const fn aligned_to(self, frames: u64) -> Self {
+        Self { alignment: frames, ..self }
+    }
+
+    /// The same, in that zone.
+    #[must_use]
+    pub const fn within(self, zone: Zone) -> Self {
+        Self { zone, ..self }
+    }
+}
+
+/// Why a request was not met. Nothing was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakeError {
+    /// The caller asked for no frames at all, or for an alignment that is not a power of two.
+    BadRequest,
+    /// The zone has fewer free frames than asked for.
+    OutOfFrames,
+    /// There are enough free frames, but no run of them is as long and as aligned as asked for.
+    TooFragmented,
+}
+
+impl fmt::Display for TakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BadRequest => "a request for no frames, or with an alignment that is not a power of two",
+            Self::OutOfFrames => "not enough free frames",
+            Self::TooFragmented => "no run of free frames is long enough",
+        })
+    }
+}
+
+/// Frames that a source did not take back.
+#[derive(Debug)]
+#[must_use = "it holds the frames"]
+pub struct GiveBackError {
+    /// The frames, still their holder's.
+    pub run: Run<Owned>,
+    /// Whether it was for lack of room: the source tracks [`MAX_FREE_RANGES`] stretches already. Otherwise the frames
+    /// were not taken from this source.
+    pub no_room: bool,
+}
+
+/// The machine's free frames.
+///
+/// Frames are taken from the top of memory down, so that what lies below 4 GiB lasts for those who need it. The value takes about
+/// 8 KiB, and every call looks at each free stretch at most once.
+///
+/// # Invariants
+/// Free stretches are sorted and not empty, and no two overlap or touch. None reaches below [`FIRST_FRAME`]. A frame is either in one
+/// of them or in one token, never in both.
+#[derive(Debug)]
+pub struct FrameSource {
+    free: heapless::Vec<FrameRange, MAX_FREE_RANGES>,
+    taken: Taken,
+    fixed: Fixed,
+}
+
+impl FrameSource {
+    /// A source of all usable frames of the map from 1 MiB up.
+    ///
+    /// Make one per machine: a second one would hand out the same frames.
+    #[must_use]
+    pub fn new(map: &MemoryMap) -> Self {
+        let usable = map.regions().iter().filter(|region| region.kind == RegionKind::Usable);
+        // INVARIANT: a map's regions are sorted and disjoint, and usable ones that touch are one.
+        let free: heapless::Vec<_, MAX_FREE_RANGES> =
+            usable.map(|region| region.range.at_or_above(FIRST_FRAME)).filter(|range| !range.is_empty()).collect();
+        Self { free, taken: Taken::default(), fixed: Fixed::of(map) }
+    }
+
+    /// Takes one frame.
+    ///
+    /// # Errors
+    /// [`TakeError::OutOfFrames`] when the zone has none left.
+    pub fn take(&mut self, usage: Use, zone: Zone) -> Result<Frame<Owned>, TakeError> {
+        let run = self.take_run(Request::one(usage).within(zone))?;
+        Ok(run.into_frames().next().expect("a run holds at least one frame"))
+    }
+
+    /// Takes a run of frames.
+    ///
+    /// # Errors
+    /// [`TakeError`] when the request makes no sense, or cannot be met.
+    pub fn take_run(&mut self, request: Request) -> Result<Run<Owned>, TakeError> {
+        if request.frames == 0 || !request.alignment.is_power_of_two() {
+            return Err(TakeError::BadRequest);
+        }
+        let Some((index, run)) = self.find(&request) else {
+            let ceiling = ceiling(request.zone);
+            let available: u64 = self.free.iter().map(|range| range.below(ceiling).count()).sum();
+            let enough = available >= request.frames;
+            return Err(if enough { TakeError::TooFragmented } else { TakeError::OutOfFrames });
+        };
+        self.cut_out(index, run);
+        self.taken.add(request.usage, run.count());
+        Ok(Run::new(run, request.usage))
+    }
+
+    /// Takes frames back, to be handed out again.
+    ///
+    /// # Errors
+    /// [`GiveBackError`] returns the frames when the source cannot take them.
+    pub fn give_back(&mut self, run: impl Into<Run<Owned>>) -> Result<(), GiveBackError> {
+        let run = run.into();
+        let (range, usage) = (run.range(), run.usage());
+        let after = self.free.partition_point(|free| free.start() < range.start());
+        let is_foreign = range.start() < FIRST_FRAME
+            || self.free.iter().any(|free| free.overlaps(range))
+            || self.taken.frames(usage) < range.count();
+        if is_foreign {
+            return Err(GiveBackError { run, no_room: false });
+        }
+        let joins_before = after > 0 && self.free[after - 1].end() == range.start();
+        let joins_after = self.free.get(after).is_some_and(|free| free.start() == range.end());
+        let start = if joins_before { self.free[after - 1].start() } else { range.start() };
+        let end = if joins_after { self.free[after].end() } else { range.end() };
+        let joined = between(start, end);
+        match (joins_before, joins_after) {
+            (true, true) => {
+                self.free[after - 1] = joined;
+                self.free.remove(after);
+            }
+            (true, false) => self.free[after - 1] = joined,
+            (false, true) => self.free[after] = joined,
+            (false, false) => {
+                if self.free.insert(after, joined).is_err() {
+                    return Err(GiveBackError { run, no_room: true });
+                }
+            }
+        }
+        self.taken.remove(usage, range.count());
+        Ok(())
+    }
+
+    /// How many frames are free.
+    #[must_use]
+    pub fn free_frames(&self) -> u64 {
+        self.free.iter().map(|range| range.count()).sum()
+    }
+
+    /// Where every byte of the machine's memory went, as of now.
+    #[must_use]
+    pub fn memory_use(&self) -> MemoryUse {
+        MemoryUse::new(&self.fixed, &self.taken, self.free_frames())
+    }
+
+    /// The highest run that meets the request, and the free stretch it lies in.
+    fn find(&self, request: &Request) -> Option<(usize, FrameRange)> {
+        let ceiling = ceiling(request.zone);
+        self.free.iter().enumerate().rev().find_map(|(index, range)| {
+            let highest_start = range.end().min(ceiling).checked_sub(request.frames)?;
+            let start = highest_start & !(request.alignment - 1);
+            if start < range.start() {
+                return None;
+            }
+            let run = between(start, start + request.frames);
+            // A run out of the middle leaves two stretches for one; there must be room to remember both.
+            let splits = range.start() < run.start() && run.end() < range.end();
+            (!splits || !self.free.is_full()).then_some((index, run))
+        })
+    }
+
+    fn cut_out(&mut self, index: usize, run: FrameRange) {
+        let whole = self.free[index];
+        let (below, above) = (between(whole.start(), run.start()), between(run.end(), whole.end()));
+        match (below.is_empty(), above.is_empty()) {
+            (true, true) => {
+                self.free.remove(index);
+            }
+            (false, true) => self.free[index] = below,
+            (true, false) => self.free[index] = above,
+            (false, false) => {
+                self.free[index] = below;
+                self.free
+                    .insert(index + 1, above)
+                    .expect("`find` splits a stretch only when there is room for both parts");
+            }
+        }
+    }
+}
+
+fn ceiling(zone: Zone) -> u64 {
+    match zone {
+        Zone::Any => u64::MAX,
+        Zone::Below4GiB => FOUR_GIB,
+    }
+}
+
+fn between(start: u64, end: u64) -> FrameRange {
+    FrameRange::new(start, end).expect("both ends lie in one stretch of frames, in order")
+}

@@ -1,0 +1,54 @@
+//! Tests of the crate's parts together; each part's oracle is a slow model in plain Rust.
+
+extern crate std;
+
+mod accounting;
+mod map;
+mod source;
+
+use std::vec::Vec;
+
+use crate::{MemoryMap, RawEntry};
+
+/// A frame's address.
+const fn page(number: u64) -> u64 {
+    number * crate::FRAME_SIZE
+}
+
+const fn entry(base: u64, end: u64, kind: u64) -> RawEntry {
+    RawEntry { base, length: end - base, kind }
+}
+
+const USABLE: u64 = 0;
+const RESERVED: u64 = 1;
+const ACPI_RECLAIMABLE: u64 = 2;
+const ACPI_NVS: u64 = 3;
+const BAD: u64 = 4;
+const LOADER: u64 = 5;
+const KERNEL: u64 = 6;
+const FRAMEBUFFER: u64 = 7;
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+fn map(entries: &[RawEntry]) -> MemoryMap {
+    MemoryMap::from_entries(entries.iter().copied()).expect("the map has usable memory").0
+}
+
+/// What QEMU 7.2 reports for `-machine q35 -m 8G`, with a kernel and its loader put in.
+fn q35_8g() -> Vec<RawEntry> {
+    std::vec![
+        entry(0, 0x9fc00, USABLE),
+        entry(0x9fc00, 0xa0000, RESERVED),
+        entry(0xf0000, MIB, RESERVED),
+        entry(MIB, 2 * MIB, LOADER),
+        entry(2 * MIB, 4 * MIB, KERNEL),
+        entry(4 * MIB, 0x7ffe_0000, USABLE),
+        entry(0x7ffe_0000, 0x8000_0000, RESERVED),
+        entry(0xb000_0000, 0xc000_0000, RESERVED),
+        entry(0xfed1_c000, 0xfed2_0000, RESERVED),
+        entry(0xfffc_0000, 4 * GIB, RESERVED),
+        entry(4 * GIB, 10 * GIB, USABLE),
+        entry(0xfd_0000_0000, 0x100_0000_0000, RESERVED),
+    ]
+}

@@ -1,0 +1,194 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{FIRST_FRAME, FrameSource, MAX_FREE_RANGES, Owned, Request, Run, TakeError, Use, Zone};
+
+const FOUR_GIB: u64 = 4 * GIB / crate::FRAME_SIZE;
+
+fn small() -> MemoryMap {
+    map(&[
+        entry(0, 2 * MIB, USABLE),
+        entry(2 * MIB, 3 * MIB, KERNEL),
+        entry(3 * MIB, 3 * MIB + page(20), USABLE),
+        entry(4 * GIB - page(8), 4 * GIB + page(8), USABLE),
+    ])
+}
+
+#[test]
+fn every_usable_frame_above_the_first_mib_is_handed_out_exactly_once() {
+    let map = small();
+    let mut source = FrameSource::new(&map);
+    let mut seen = BTreeSet::new();
+    while let Ok(frame) = source.take(Use::Tests, Zone::Any) {
+        assert!(frame.number().as_u64() >= FIRST_FRAME);
+        assert_eq!(map.kind_of(frame.number()), Some(crate::RegionKind::Usable));
+        assert!(seen.insert(frame.number()), "{frame:?} came twice");
+    }
+    assert_eq!(seen.len() as u64, 256 + 20 + 16);
+    assert_eq!(source.free_frames(), 0);
+    assert_eq!(source.take(Use::Tests, Zone::Any).unwrap_err(), TakeError::OutOfFrames);
+}
+
+#[test]
+fn a_request_below_4_gib_is_met_there_alone() {
+    let mut source = FrameSource::new(&small());
+    let run = source.take_run(Request::run(8, Use::Tests).within(Zone::Below4GiB)).unwrap();
+    assert_eq!(run.range().end(), FOUR_GIB);
+    let mut count = 0;
+    while let Ok(frame) = source.take(Use::Tests, Zone::Below4GiB) {
+        assert!(frame.number().as_u64() < FOUR_GIB);
+        count += 1;
+    }
+    assert_eq!(count, 256 + 20);
+    assert_eq!(source.free_frames(), 8);
+}
+
+#[test]
+fn frames_come_from_the_top_so_that_low_memory_lasts() {
+    let mut source = FrameSource::new(&small());
+    let frame = source.take(Use::Tests, Zone::Any).unwrap();
+    assert_eq!(frame.number().as_u64(), FOUR_GIB + 7);
+}
+
+#[test]
+fn a_senseless_request_is_the_callers_mistake() {
+    let mut source = FrameSource::new(&small());
+    for request in
+        [Request::run(0, Use::Tests), Request::one(Use::Tests).aligned_to(3), Request::one(Use::Tests).aligned_to(0)]
+    {
+        assert_eq!(source.take_run(request).unwrap_err(), TakeError::BadRequest);
+    }
+}
+
+#[test]
+fn a_run_that_no_stretch_holds_says_whether_there_are_frames_enough() {
+    let mut source = FrameSource::new(&small());
+    assert_eq!(source.take_run(Request::run(257, Use::Tests)).unwrap_err(), TakeError::TooFragmented);
+    assert_eq!(source.take_run(Request::run(1000, Use::Tests)).unwrap_err(), TakeError::OutOfFrames);
+    assert_eq!(source.take_run(Request::run(u64::MAX, Use::Tests)).unwrap_err(), TakeError::OutOfFrames);
+    let huge_alignment = Request::one(Use::Tests).aligned_to(1 << 63);
+    assert_eq!(source.take_run(huge_alignment).unwrap_err(), TakeError::TooFragmented);
+}
+
+#[test]
+fn frames_of_another_source_are_not_taken_back() {
+    let mut source = FrameSource::new(&small());
+    let mut other = FrameSource::new(&small());
+    let foreign = other.take(Use::Tests, Zone::Any).unwrap();
+    let refused = source.give_back(foreign).unwrap_err();
+    assert!(!refused.no_room);
+    other.give_back(refused.run).unwrap();
+    assert_eq!(source.free_frames(), other.free_frames());
+}
+
+#[test]
+fn a_source_that_tracks_all_the_stretches_it_can_keeps_its_word() {
+    let mut source = FrameSource::new(&map(&[entry(MIB, 64 * MIB, USABLE)]));
+    let mut runs: Vec<Run<Owned>> = Vec::new();
+    while let Ok(frame) = source.take(Use::Tests, Zone::Any) {
+        runs.push(frame.into());
+    }
+    let all = runs.len();
+    let mut kept: Vec<Run<Owned>> = Vec::new();
+    let mut given = 0;
+    for (index, run) in runs.into_iter().enumerate() {
+        if index % 2 == 1 {
+            kept.push(run);
+            continue;
+        }
+        match source.give_back(run) {
+            Ok(()) => given += 1,
+            Err(error) => {
+                assert!(error.no_room);
+                kept.push(error.run);
+            }
+        }
+    }
+    assert_eq!(given, MAX_FREE_RANGES);
+    assert_eq!(source.free_frames() as usize, given);
+    // The frames between free ones fill gaps: they make stretches fewer, and all comes back in the end.
+    kept.sort_by_key(|run| std::cmp::Reverse(run.range().start()));
+    for run in kept {
+        source.give_back(run).unwrap();
+    }
+    assert_eq!(source.free_frames() as usize, all);
+    assert!(source.take_run(Request::run(all as u64, Use::Tests)).is_ok());
+}
+
+#[test]
+fn a_run_comes_apart_into_its_frames() {
+    let mut source = FrameSource::new(&small());
+    let run = source.take_run(Request::run(4, Use::Stacks).aligned_to(4)).unwrap();
+    let range = run.range();
+    let frames: Vec<_> = run.into_frames().collect();
+    assert!(frames.iter().map(|frame| frame.number()).eq(range.iter()));
+    for frame in frames {
+        source.give_back(frame).unwrap();
+    }
+    assert_eq!(source.memory_use().bytes("stacks"), Some(0));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Take { frames: u64, alignment: u32, low: bool },
+    GiveBack(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let take =
+        (1..12_u64, 0..5_u32, any::<bool>()).prop_map(|(frames, alignment, low)| Step::Take { frames, alignment, low });
+    let step = prop_oneof![3 => take, 2 => any::<usize>().prop_map(Step::GiveBack)];
+    proptest::collection::vec(step, 1..120)
+}
+
+/// Whether a set of free frames has a run that meets the request: the model of `take_run`.
+fn has_run(free: &BTreeSet<u64>, frames: u64, alignment: u64, low: bool) -> bool {
+    let ceiling = if low { FOUR_GIB } else { u64::MAX };
+    free.iter().any(|&start| {
+        start % alignment == 0 && start + frames <= ceiling && (start..start + frames).all(|n| free.contains(&n))
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_source_agrees_with_a_set_of_frames(steps in steps()) {
+        let map = small();
+        let mut source = FrameSource::new(&map);
+        let usable = map.regions().iter().filter(|region| region.kind == crate::RegionKind::Usable);
+        let mut free: BTreeSet<u64> =
+            usable.flat_map(|region| region.range.iter()).map(|n| n.as_u64()).filter(|&n| n >= FIRST_FRAME).collect();
+        let mut held: Vec<Run<Owned>> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Take { frames, alignment, low } => {
+                    let alignment = 1 << alignment;
+                    let zone = if low { Zone::Below4GiB } else { Zone::Any };
+                    let request = Request::run(frames, Use::Tests).aligned_to(alignment).within(zone);
+                    match source.take_run(request) {
+                        Ok(run) => {
+                            prop_assert_eq!(run.range().count(), frames);
+                            prop_assert_eq!(run.range().start() % alignment, 0);
+                            prop_assert!(!low || run.range().end() <= FOUR_GIB);
+                            for frame in run.range().iter() {
+                                prop_assert!(free.remove(&frame.as_u64()), "{} was not free", frame.start());
+                            }
+                            held.push(run);
+                        }
+                        Err(error) => {
+                            prop_assert!(!has_run(&free, frames, alignment, low), "{:?} of {:?}", error, free);
+                        }
+                    }
+                }
+                Step::GiveBack(_) if held.is_empty() => {}
+                Step::GiveBack(index) => {
+                    let run = held.swap_remove(index % held.len());
+                    free.extend(run.range().iter().map(|frame| frame.as_u64()));
+                    source.give_back(run).unwrap();
+                }
+            }
+            prop_assert_eq!(source.free_frames(), free.len() as u64);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The local APIC of this CPU, in xAPIC mode (Intel SDM volume 3, chapter 10), and the PICs it replaces.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
+
+use crate::{device::Registers, memory::MapError, port::IoPort, trap::SPURIOUS_VECTOR};
+
+/// Register offsets (Intel SDM volume 3, table 10-1).
+const ID: u64 = 0x20;
+const VERSION: u64 = 0x30;
+const TASK_PRIORITY: u64 = 0x80;
+const END_OF_INTERRUPT: u64 = 0xb0;
+const SPURIOUS: u64 = 0xf0;
+const INTERRUPT_COMMAND: u64 = 0x300;
+pub(crate) const TIMER_ENTRY: u64 = 0x320;
+const LINT0: u64 = 0x350;
+const LINT1: u64 = 0x360;
+pub(crate) const TIMER_INITIAL: u64 = 0x380;
+pub(crate) const TIMER_CURRENT: u64 = 0x390;
+pub(crate) const TIMER_DIVIDE: u64 = 0x3e0;
+
+/// Bit of a local vector table entry: masked.
+pub(crate) const MASKED: u32 = 1 << 16;
+/// Bit of the spurious-interrupt register: the APIC is on.
+const SOFTWARE_ENABLE: u32 = 1 << 8;
+/// LINT1 as firmware leaves it: NMI.
+const DELIVER_NMI: u32 = 0b100 << 8;
+/// Interrupt command: this CPU only, whatever the destination field holds.
+const TO_SELF: u32 = 0b01 << 18;
+
+/// Virtual address of the registers; 0 until `init`.
+static BASE: AtomicU64 = AtomicU64::new(0);
+
+/// The local APIC's registers; `None` before [`init`] or on a machine without one.
+pub(crate) fn registers() -> Option<Registers> {
+    match BASE.load(Ordering::Relaxed) {
+        0 => None,
+        base => Some(Registers::at(base)),
+    }
+}
+
+/// Masks the PICs and switches the local APIC on, all of its sources masked.
+///
+/// # Errors
+/// When the registers cannot be mapped.
+pub(crate) fn init() -> Result<(), MapError> {
+    mask_pics();
+    let (frame, flags) = ApicBase::read();
+    // SAFETY: the base is written back as it was read, with the APIC enabled; xAPIC mode is kept.
+    unsafe { ApicBase::write(frame, flags | ApicBaseFlags::LAPIC_ENABLE) };
+    let registers = Registers::map(frame.start_address().as_u64(), 4096)?;
+    registers.write(TIMER_ENTRY, MASKED);
+    registers.write(LINT0, MASKED);
+    registers.write(LINT1, DELIVER_NMI);
+    registers.write(TASK_PRIORITY, 0);
+    registers.write(SPURIOUS, SOFTWARE_ENABLE | u32::from(SPURIOUS_VECTOR));
+    BASE.store(registers.address(), Ordering::Relaxed);
+    Ok(())
+}
+
+/// Id of this CPU's local APIC; `None` before it is set up.
+#[must_use]
+pub fn id() -> Option<u32> {
+    registers().map(|registers| registers.read(ID) >> 24)
+}
+
+/// Version of this CPU's local APIC; `None` before it is set up.
+#[must_use]
+pub fn version() -> Option<u8> {
+    registers().map(|registers| registers.read(VERSION) as u8)
+}
+
+/// Tells the local APIC that the interrupt in service has been served.
+pub(crate) fn end_of_interrupt() {
+    if let Some(registers) = registers() {
+        registers.write(END_OF_INTERRUPT, 0);
+    }
+}
+
+/// Sends this CPU a non-maskable interrupt. False on a machine without a local APIC.
+pub fn send_nmi_to_self() -> bool {
+    // NMI may not be sent with the self shorthand (Intel SDM volume 3, table 10-3), so the own id is named.
+    let Some(registers) = registers() else { return false };
+    registers.write(INTERRUPT_COMMAND + 0x10, registers.read(ID));
+    registers.write(INTERRUPT_COMMAND, DELIVER_NMI);
+    true
+}
+
+/// Sends this CPU an ordinary interrupt with `vector`. False on a machine without a local APIC.
+///
+/// # Panics
+/// When `vector` is that of an exception: the APIC would refuse it.
+pub fn send_to_self(vector: u8) -> bool {
+    assert!(vector >= crate::trap::FIRST_INTERRUPT, "vector {vector} is an exception's");
+    let Some(registers) = registers() else { return false };
+    registers.write(INTERRUPT_COMMAND, TO_SELF | u32::from(vector));
+    true
+}
+
+/// Masks every line of both PICs: interrupts come through the APICs only.
+fn mask_pics() {
+    const DATA_1: IoPort = IoPort::new(0x21);
+    const DATA_2: IoPort = IoPort::new(0xa1);
+    DATA_1.write_u8(0xff);
+    DATA_2.write_u8(0xff);
+}

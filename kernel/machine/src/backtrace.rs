@@ -1,0 +1,74 @@
+//! Call stacks, by frame pointers. Everything is compiled with them (`.cargo/config.toml`).
+
+use core::arch::asm;
+
+use crate::trap::{TrapFrame, catch};
+
+/// Most return addresses that are followed.
+pub const DEPTH: usize = 32;
+
+/// Addresses, innermost first.
+pub type Backtrace = heapless::Vec<u64, DEPTH>;
+
+/// The stack of the caller, its own return address first.
+#[inline(never)]
+#[must_use]
+pub fn here() -> Backtrace {
+    let frame_pointer: u64;
+    // SAFETY: it copies one register and touches nothing else.
+    unsafe { asm!("mov {}, rbp", out(reg) frame_pointer, options(nomem, nostack, preserves_flags)) };
+    let mut backtrace = Backtrace::new();
+    follow(frame_pointer, &mut backtrace);
+    backtrace
+}
+
+/// The stack of what an exception interrupted, the interrupted instruction first.
+#[must_use]
+pub fn of(frame: &TrapFrame) -> Backtrace {
+    let mut backtrace = Backtrace::new();
+    let _ = backtrace.push(frame.rip);
+    // A call of what cannot be run left its return address on the stack's top, and no frame of its own.
+    let may_run = crate::memory::mapping(frame.rip).is_some_and(|mapping| mapping.executable);
+    if !may_run && let Some(return_address) = read(frame.rsp) {
+        let _ = backtrace.push(return_address);
+    }
+    follow(frame.rbp, &mut backtrace);
+    backtrace
+}
+
+/// Follows the chain of frames: each holds its caller's frame pointer, and above it the return address. The chain ends
+/// at a frame pointer that is 0, unaligned, not the kernel's, unreadable, or not above the one before.
+fn follow(mut frame_pointer: u64, backtrace: &mut Backtrace) {
+    let mut last = 0;
+    while frame_pointer > last && frame_pointer.is_multiple_of(8) && frame_pointer >= crate::layout::DIRECT_MAP {
+        let above = frame_pointer.wrapping_add(8);
+        let (Some(caller), Some(return_address)) = (read(frame_pointer), read(above)) else { return };
+        if return_address == 0 || backtrace.push(return_address).is_err() {
+            return;
+        }
+        last = frame_pointer;
+        frame_pointer = caller;
+    }
+}
+
+/// Reads a word that may not be there.
+fn read(address: u64) -> Option<u64> {
+    let mut word = Word { address, value: 0 };
+    catch(read_word, &raw mut word as u64).ok()?;
+    Some(word.value)
+}
+
+struct Word {
+    address: u64,
+    value: u64,
+}
+
+extern "C" fn read_word(word: u64) {
+    let word = word as *mut Word;
+    // SAFETY: `read` passes the address of a local of its own that outlives this call.
+    let address = unsafe { (*word).address };
+    // SAFETY: a volatile read is one load; if nothing is mapped there, the page fault is caught and diverted.
+    let value = unsafe { (address as *const u64).read_volatile() };
+    // SAFETY: as above; `read` is the only one who knows the local.
+    unsafe { (*word).value = value };
+}

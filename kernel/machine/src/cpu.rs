@@ -1,0 +1,94 @@
+//! This CPU: what it can do, and the protections that are switched on when it can.
+
+use raw_cpuid::{CpuId, CpuIdReaderNative};
+use x86_64::registers::control::{Cr4, Cr4Flags};
+
+/// What the CPU says of itself (CPUID; Intel SDM volume 2A).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// No-execute pages.
+    pub no_execute: bool,
+    /// Supervisor-mode execution prevention.
+    pub smep: bool,
+    /// Supervisor-mode access prevention.
+    pub smap: bool,
+    /// User-mode instruction prevention.
+    pub umip: bool,
+    /// Global pages.
+    pub global_pages: bool,
+    /// 1 GiB pages.
+    pub gigabyte_pages: bool,
+    /// x2APIC mode.
+    pub x2apic: bool,
+    /// The time-stamp counter runs at one rate in all power states.
+    pub invariant_tsc: bool,
+    /// It runs under a hypervisor or an emulator that says so.
+    pub hypervisor: bool,
+}
+
+/// Asks the CPU.
+#[must_use]
+pub fn features() -> Features {
+    let cpu = CpuId::new();
+    let basic = cpu.get_feature_info();
+    let extended = cpu.get_extended_feature_info();
+    let processor = cpu.get_extended_processor_and_feature_identifiers();
+    Features {
+        no_execute: processor.as_ref().is_some_and(raw_cpuid::ExtendedProcessorFeatureIdentifiers::has_execute_disable),
+        smep: extended.as_ref().is_some_and(raw_cpuid::ExtendedFeatures::has_smep),
+        smap: extended.as_ref().is_some_and(raw_cpuid::ExtendedFeatures::has_smap),
+        umip: extended.as_ref().is_some_and(raw_cpuid::ExtendedFeatures::has_umip),
+        global_pages: basic.as_ref().is_some_and(raw_cpuid::FeatureInfo::has_pge),
+        gigabyte_pages: processor.as_ref().is_some_and(raw_cpuid::ExtendedProcessorFeatureIdentifiers::has_1gib_pages),
+        x2apic: basic.as_ref().is_some_and(raw_cpuid::FeatureInfo::has_x2apic),
+        invariant_tsc: cpu.get_advanced_power_mgmt_info().as_ref().is_some_and(raw_cpuid::ApmInfo::has_invariant_tsc),
+        hypervisor: basic.as_ref().is_some_and(raw_cpuid::FeatureInfo::has_hypervisor),
+    }
+}
+
+/// A text of at most 48 bytes, as CPUID gives them.
+pub type Name = heapless::String<48>;
+
+/// The maker's twelve letters, such as `GenuineIntel`.
+#[must_use]
+pub fn vendor() -> Name {
+    CpuId::<CpuIdReaderNative>::new().get_vendor_info().map(|vendor| cut(vendor.as_str())).unwrap_or_default()
+}
+
+/// The model in words, such as `QEMU TCG CPU version 2.5+`.
+#[must_use]
+pub fn brand() -> Name {
+    CpuId::new().get_processor_brand_string().map(|brand| cut(brand.as_str().trim())).unwrap_or_default()
+}
+
+/// Family, model and stepping.
+#[must_use]
+pub fn signature() -> Option<(u8, u8, u8)> {
+    let info = CpuId::new().get_feature_info()?;
+    Some((info.family_id(), info.model_id(), info.stepping_id()))
+}
+
+fn cut(text: &str) -> Name {
+    text.chars().filter(char::is_ascii).take(48).collect()
+}
+
+/// Switches on the protections that this CPU has: global pages, SMEP, SMAP, UMIP.
+pub(crate) fn protect() {
+    let features = features();
+    let wanted = [
+        (features.global_pages, Cr4Flags::PAGE_GLOBAL),
+        (features.smep, Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION),
+        (features.smap, Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION),
+        (features.umip, Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION),
+    ];
+    let flags = wanted.into_iter().filter_map(|(has, flag)| has.then_some(flag)).collect::<Cr4Flags>();
+    // SAFETY: each flag is set only when CPUID announces it; the kernel has no user pages that SMEP or SMAP would keep
+    // it from, and its tables mark global what all address spaces share.
+    unsafe { Cr4::update(|current| current.insert(flags)) };
+}
+
+/// Control register 4 as it stands.
+#[must_use]
+pub fn control_4() -> Cr4Flags {
+    Cr4::read()
+}

@@ -1,0 +1,62 @@
+//! The kernel's heap: the `talc` allocator over frames of the direct map, until the kernel has slabs of its own.
+
+use core::alloc::Layout;
+
+use steward_frames::{Request, Use};
+use talc::{
+    TalcLock,
+    base::{Talc, binning::Binning},
+    source::Source,
+};
+
+use crate::{layout::PAGE_BYTES, memory};
+
+/// Least that the heap grows by: 512 KiB.
+const STEP_FRAMES: u64 = 128;
+
+/// Gives the allocator more memory when it runs out.
+#[derive(Debug)]
+struct Frames;
+
+// SAFETY: `acquire` uses the allocator only through the reference it is given, and neither it nor `take_frames`
+// allocates.
+unsafe impl Source for Frames {
+    fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
+        // One frame more than asked for covers the allocator's own bookkeeping and the alignment's loss.
+        let bytes = layout.size().checked_add(layout.align()).ok_or(())? as u64;
+        let frames = (bytes / PAGE_BYTES + 2).max(STEP_FRAMES);
+        let run = memory::take_frames(Request::run(frames, Use::Heap))
+            .or_else(|_| memory::take_frames(Request::run(bytes / PAGE_BYTES + 2, Use::Heap)))
+            .map_err(|_| ())?;
+        let start = memory::direct(run.range().start_address()) as *mut u8;
+        // SAFETY: the run was just taken, so the direct map's view of it is memory that nobody else uses, and its token
+        // ends here: the heap keeps it for good.
+        unsafe { talc.claim(start, run.range().bytes() as usize) }.map(|_| ()).ok_or(())
+    }
+}
+
+#[cfg_attr(target_os = "none", global_allocator)]
+static HEAP: TalcLock<spin::Mutex<()>, Frames> = TalcLock::new(Frames);
+
+/// Use of the heap at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeapUse {
+    /// Allocations that live.
+    pub allocations: usize,
+    /// What they asked for, in bytes.
+    pub allocated_bytes: usize,
+    /// What the heap has taken from the machine's frames, in bytes.
+    pub claimed_bytes: usize,
+}
+
+/// Use of the heap now.
+#[must_use]
+pub fn heap_use() -> HeapUse {
+    let heap = HEAP.lock();
+    let counters = heap.counters();
+    HeapUse {
+        allocations: counters.allocation_count,
+        allocated_bytes: counters.allocated_bytes,
+        claimed_bytes: counters.claimed_bytes,
+    }
+}

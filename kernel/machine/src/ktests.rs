@@ -1,0 +1,19 @@
+//! Kernel tests of the machine: each provokes what it claims, on the machine it runs on.
+
+mod allocation;
+mod catching;
+mod exceptions;
+mod paging;
+mod tables;
+mod time;
+
+use crate::trap::{Escape, Fault, catch};
+
+/// The fault that `function(argument)` causes.
+fn fault_of(function: extern "C" fn(u64), argument: u64) -> Result<Fault, &'static str> {
+    match catch(function, argument) {
+        Err(Escape::Fault(fault)) => Ok(fault),
+        Err(Escape::Called) => Err("it escaped"),
+        Ok(()) => Err("nothing faulted"),
+    }
+}

@@ -1,0 +1,46 @@
+//! The machine under the kernel: boot handover, page tables, exceptions, interrupts, clocks, power.
+//!
+//! It is the only crate of the kernel with unsafe code, and holds as little else as can be: what can be decided without
+//! touching hardware lies in `steward-frames` below and `steward-core` above.
+//!
+//! One CPU runs for now; cells that rely on it say so.
+#![no_std]
+
+extern crate alloc;
+
+pub mod acpi;
+pub mod apic;
+pub mod backtrace;
+pub mod boot;
+pub mod clock;
+pub mod cpu;
+mod device;
+pub mod fault;
+mod heap;
+mod ktest;
+#[cfg(feature = "ktest")]
+mod ktests;
+pub mod layout;
+pub mod memory;
+mod port;
+pub mod power;
+mod segments;
+pub mod serial;
+pub mod stack;
+mod start;
+pub mod timer;
+pub mod trap;
+
+pub use heap::{HeapUse, heap_use};
+pub use ktest::tests;
+pub use segments::Ist;
+pub use start::{StartError, catch_exceptions, devices, enter_address_space, protect, receive_handover};
+pub use x86_64::instructions::{hlt as wait_for_interrupt, interrupts};
+
+/// Stops this CPU for good.
+pub fn halt_for_ever() -> ! {
+    loop {
+        interrupts::disable();
+        x86_64::instructions::hlt();
+    }
+}

@@ -1,0 +1,212 @@
+//! The kernel's own page tables, and what is mapped where (see [`crate::layout`]).
+//!
+//! Built once while the loader's tables are in force, then switched to; from then on nothing of the loader's is used.
+//! No page is both writable and executable.
+
+mod build;
+
+use core::fmt;
+
+use spin::Mutex;
+use steward_frames::{FrameSource, MemoryUse, Owned, Request, Run, TakeError, Use, Zone};
+use x86_64::{
+    PhysAddr, VirtAddr,
+    registers::control::Cr3,
+    structures::paging::{
+        FrameAllocator, Mapper, OffsetPageTable, Page, PageTableFlags, PhysFrame, Size4KiB, Translate,
+        mapper::{MapToError, MappedFrame, TranslateResult},
+    },
+};
+
+pub(crate) use build::build;
+
+use crate::layout::{DEVICES, DEVICES_BYTES, DIRECT_MAP, DIRECT_MAP_END, PAGE_BYTES};
+
+/// The machine's free frames; set when the page tables are built.
+static FRAMES: Mutex<Option<FrameSource>> = Mutex::new(None);
+/// The page tables in force. Lock order: this one before [`FRAMES`].
+static TABLES: Mutex<Option<OffsetPageTable<'static>>> = Mutex::new(None);
+/// First free address of the device window.
+static NEXT_DEVICE: Mutex<u64> = Mutex::new(DEVICES);
+
+/// Why something cannot be mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapError {
+    /// No frames are left for it or for its page tables.
+    OutOfFrames(TakeError),
+    /// Its window of the address space is used up.
+    WindowFull,
+    /// The physical address is beyond what the direct map reaches.
+    OutOfReach,
+    /// Something else is mapped there.
+    InUse,
+    /// The kernel's page tables are not in force yet.
+    TooEarly,
+}
+
+impl fmt::Display for MapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfFrames(error) => write!(f, "{error}"),
+            Self::WindowFull => f.write_str("its window of the address space is used up"),
+            Self::OutOfReach => f.write_str("the direct map does not reach that far"),
+            Self::InUse => f.write_str("something else is mapped there"),
+            Self::TooEarly => f.write_str("the kernel's page tables are not in force yet"),
+        }
+    }
+}
+
+/// Gives page tables their frames. Each is zeroed by the `x86_64` crate before it is linked in.
+struct TableFrames<'a>(&'a mut FrameSource);
+
+// SAFETY: the source hands out every frame at most once, which is what the trait asks; the token is consumed here, so
+// the frame is a page table for good.
+unsafe impl FrameAllocator<Size4KiB> for TableFrames<'_> {
+    fn allocate_frame(&mut self) -> Option<PhysFrame> {
+        let frame = self.0.take(Use::PageTables, Zone::Any).ok()?;
+        Some(PhysFrame::containing_address(PhysAddr::new(frame.number().start().as_u64())))
+    }
+}
+
+/// Takes frames from the machine's free ones. They hold whatever they held.
+///
+/// # Errors
+/// [`MapError::OutOfFrames`] with the source's reason; [`MapError::TooEarly`] before [`build`].
+pub fn take_frames(request: Request) -> Result<Run<Owned>, MapError> {
+    let mut frames = FRAMES.lock();
+    frames.as_mut().ok_or(MapError::TooEarly)?.take_run(request).map_err(MapError::OutOfFrames)
+}
+
+/// Where every byte of the machine's memory went; `None` before [`build`].
+#[must_use]
+pub fn memory_use() -> Option<MemoryUse> {
+    FRAMES.lock().as_ref().map(FrameSource::memory_use)
+}
+
+/// Where the direct map shows `physical`.
+#[must_use]
+pub const fn direct(physical: u64) -> u64 {
+    DIRECT_MAP + physical
+}
+
+/// Control register 3: physical address of the page tables in force, and flags.
+#[must_use]
+pub fn root() -> u64 {
+    let (frame, flags) = Cr3::read();
+    frame.start_address().as_u64() | flags.bits()
+}
+
+fn map_page(
+    tables: &mut OffsetPageTable<'static>,
+    page: u64,
+    frame: u64,
+    flags: PageTableFlags,
+) -> Result<(), MapError> {
+    let mut frames = FRAMES.lock();
+    let source = frames.as_mut().ok_or(MapError::TooEarly)?;
+    let page = Page::<Size4KiB>::containing_address(VirtAddr::new(page));
+    let frame = PhysFrame::containing_address(PhysAddr::new(frame));
+    // SAFETY: callers map either frames that they own or device and firmware memory that Rust knows nothing of, at
+    // pages of windows that they alone hand out; so no existing reference changes its meaning.
+    let mapped = unsafe { tables.map_to_with_table_flags(page, frame, flags, build::TABLE, &mut TableFrames(source)) };
+    match mapped {
+        Ok(flush) => {
+            flush.flush();
+            Ok(())
+        }
+        Err(MapToError::FrameAllocationFailed) => Err(MapError::OutOfFrames(TakeError::OutOfFrames)),
+        Err(_) => Err(MapError::InUse),
+    }
+}
+
+/// Maps frames at `address` and the pages after it, readable and writable, not executable.
+///
+/// # Errors
+/// [`MapError`]; pages mapped before the failing one stay mapped, which leaks them and harms nobody.
+pub(crate) fn map_run(address: u64, run: Run<Owned>) -> Result<(), MapError> {
+    let mut tables = TABLES.lock();
+    let tables = tables.as_mut().ok_or(MapError::TooEarly)?;
+    for (page, frame) in (address..).step_by(PAGE_BYTES as usize).zip(run.range().iter()) {
+        map_page(tables, page, frame.start().as_u64(), build::DATA)?;
+    }
+    Ok(())
+}
+
+/// Maps `bytes` of device registers at `physical`, uncached, and gives their virtual address. The mapping is for ever.
+///
+/// # Errors
+/// [`MapError`] when the window or memory for page tables is used up.
+pub(crate) fn map_device(physical: u64, bytes: u64) -> Result<u64, MapError> {
+    let first = physical & !(PAGE_BYTES - 1);
+    let end = physical.checked_add(bytes).ok_or(MapError::OutOfReach)?.next_multiple_of(PAGE_BYTES);
+    if end > 1 << 52 {
+        return Err(MapError::OutOfReach);
+    }
+    let mut tables = TABLES.lock();
+    let tables = tables.as_mut().ok_or(MapError::TooEarly)?;
+    let mut next = NEXT_DEVICE.lock();
+    let start = *next;
+    if end - first > DEVICES + DEVICES_BYTES - start {
+        return Err(MapError::WindowFull);
+    }
+    *next += end - first;
+    for offset in (0..end - first).step_by(PAGE_BYTES as usize) {
+        map_page(tables, start + offset, first + offset, build::DEVICE)?;
+    }
+    Ok(start + (physical - first))
+}
+
+/// Makes sure that the direct map shows `bytes` of firmware tables at `physical`, read-only where it did not show
+/// them before, and gives their virtual address.
+///
+/// # Errors
+/// [`MapError`] when the direct map does not reach that far, or memory for page tables is used up.
+pub(crate) fn map_firmware(physical: u64, bytes: u64) -> Result<u64, MapError> {
+    let end = physical.checked_add(bytes).ok_or(MapError::OutOfReach)?;
+    if end > DIRECT_MAP_END - DIRECT_MAP {
+        return Err(MapError::OutOfReach);
+    }
+    let mut tables = TABLES.lock();
+    let tables = tables.as_mut().ok_or(MapError::TooEarly)?;
+    for page in (physical & !(PAGE_BYTES - 1)..end).step_by(PAGE_BYTES as usize) {
+        if tables.translate_addr(VirtAddr::new(direct(page))).is_none() {
+            map_page(tables, direct(page), page, build::READ_ONLY)?;
+        }
+    }
+    Ok(direct(physical))
+}
+
+/// What is mapped at a virtual address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// Physical address that it leads to.
+    pub physical: u64,
+    /// Bytes of the page: 4 KiB, 2 MiB or 1 GiB.
+    pub page_bytes: u64,
+    /// Whether it may be written.
+    pub writable: bool,
+    /// Whether code in it may run.
+    pub executable: bool,
+    /// Whether user mode may use it.
+    pub user: bool,
+}
+
+/// What is mapped at `address`; `None` when nothing is, or the address is not canonical.
+#[must_use]
+pub fn mapping(address: u64) -> Option<Mapping> {
+    let address = VirtAddr::try_new(address).ok()?;
+    let tables = TABLES.lock();
+    let TranslateResult::Mapped { frame, offset, flags } = tables.as_ref()?.translate(address) else { return None };
+    let page_bytes = match frame {
+        MappedFrame::Size4KiB(_) => PAGE_BYTES,
+        MappedFrame::Size2MiB(_) => 2 << 20,
+        MappedFrame::Size1GiB(_) => 1 << 30,
+    };
+    Some(Mapping {
+        physical: frame.start_address().as_u64() + offset,
+        page_bytes,
+        writable: flags.contains(PageTableFlags::WRITABLE),
+        executable: !flags.contains(PageTableFlags::NO_EXECUTE),
+        user: flags.contains(PageTableFlags::USER_ACCESSIBLE),
+    })
+}

@@ -1,0 +1,144 @@
+//! Building the kernel's page tables, while the loader's are still in force.
+
+use steward_frames::{FrameSource, MemoryMap, RegionKind, Use, Zone};
+use x86_64::{
+    PhysAddr, VirtAddr,
+    registers::control::{Cr0, Cr0Flags, Cr3, Cr3Flags, Efer, EferFlags},
+    structures::paging::{
+        Mapper, OffsetPageTable, Page, PageSize, PageTable, PageTableFlags, PhysFrame, Size2MiB, Size4KiB,
+        mapper::MapToError,
+    },
+};
+
+use super::{FRAMES, MapError, TABLES, TableFrames, direct};
+use crate::{
+    boot::Handover,
+    layout::{DIRECT_MAP, DIRECT_MAP_END, PAGE_BYTES, image::Part},
+};
+
+/// Page tables themselves: what a page may do is said in its own entry.
+pub(super) const TABLE: PageTableFlags = PageTableFlags::PRESENT.union(PageTableFlags::WRITABLE);
+/// Code.
+const TEXT: PageTableFlags = PageTableFlags::PRESENT.union(PageTableFlags::GLOBAL);
+/// Data that nobody changes.
+pub(super) const READ_ONLY: PageTableFlags = TEXT.union(PageTableFlags::NO_EXECUTE);
+/// Data.
+pub(super) const DATA: PageTableFlags = READ_ONLY.union(PageTableFlags::WRITABLE);
+/// Device registers: strong uncacheable by PAT entry 3 (Intel SDM volume 3, section 11.12.3).
+pub(super) const DEVICE: PageTableFlags = DATA.union(PageTableFlags::NO_CACHE).union(PageTableFlags::WRITE_THROUGH);
+
+/// New tables, not in force yet.
+///
+/// # Invariants
+/// They map the whole kernel image and all memory, so that code and data keep their addresses when they are loaded.
+pub(crate) struct Tables {
+    root: PhysFrame,
+}
+
+/// Builds tables that map the kernel's image and, in the direct map, all memory. Sets up the machine's free frames.
+///
+/// # Errors
+/// [`MapError`] when memory for page tables runs out.
+pub(crate) fn build(handover: &Handover) -> Result<Tables, MapError> {
+    let mut source = FrameSource::new(&handover.memory);
+    let frame = source.take(Use::PageTables, Zone::Any).map_err(MapError::OutOfFrames)?;
+    let root = PhysFrame::containing_address(PhysAddr::new(frame.number().start().as_u64()));
+    let loader_view = VirtAddr::new(handover.loader_direct_map);
+    let table = (loader_view + root.start_address().as_u64()).as_mut_ptr::<PageTable>();
+    // SAFETY: the loader's direct map shows all usable memory, and the source has just handed this frame out, so
+    // nobody else holds a reference into it.
+    unsafe { table.write(PageTable::new()) };
+    // SAFETY: as above, and it has just been written.
+    let table = unsafe { &mut *table };
+    // SAFETY: the loader's direct map shows all physical memory that page tables are taken from.
+    let mut tables = unsafe { OffsetPageTable::new(table, loader_view) };
+    image(&mut tables, &mut source, handover)?;
+    memory(&mut tables, &mut source, &handover.memory)?;
+    *FRAMES.lock() = Some(source);
+    // INVARIANT: `image` and `memory` have mapped what the type promises.
+    Ok(Tables { root })
+}
+
+fn image(tables: &mut OffsetPageTable<'_>, source: &mut FrameSource, handover: &Handover) -> Result<(), MapError> {
+    for part in Part::ALL {
+        let (start, end) = part.bounds();
+        let flags = match part {
+            Part::Text => TEXT,
+            Part::ReadOnlyData => READ_ONLY,
+            Part::Data => DATA,
+        };
+        for page in (start..end).step_by(PAGE_BYTES as usize) {
+            let physical = handover.kernel_physical + (page - handover.kernel_virtual);
+            map::<Size4KiB>(tables, source, page, physical, flags)?;
+        }
+    }
+    Ok(())
+}
+
+/// Maps everything that is memory into the direct map, by 2 MiB pages where they fit.
+fn memory(tables: &mut OffsetPageTable<'_>, source: &mut FrameSource, map_: &MemoryMap) -> Result<(), MapError> {
+    const NOT_MEMORY: [RegionKind; 3] = [RegionKind::Reserved, RegionKind::Bad, RegionKind::Framebuffer];
+    let regions = map_.regions().iter().filter(|region| !NOT_MEMORY.contains(&region.kind));
+    for region in regions {
+        let (mut at, end) = (region.range.start_address(), region.range.end_address());
+        if end > DIRECT_MAP_END - DIRECT_MAP {
+            return Err(MapError::OutOfReach);
+        }
+        while at < end {
+            if at.is_multiple_of(Size2MiB::SIZE) && end - at >= Size2MiB::SIZE {
+                map::<Size2MiB>(tables, source, direct(at), at, DATA)?;
+                at += Size2MiB::SIZE;
+            } else {
+                map::<Size4KiB>(tables, source, direct(at), at, DATA)?;
+                at += Size4KiB::SIZE;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn map<S: PageSize>(
+    tables: &mut OffsetPageTable<'_>,
+    source: &mut FrameSource,
+    page: u64,
+    physical: u64,
+    flags: PageTableFlags,
+) -> Result<(), MapError>
+where
+    for<'t> OffsetPageTable<'t>: Mapper<S>,
+{
+    let page = Page::<S>::containing_address(VirtAddr::new(page));
+    let frame = PhysFrame::<S>::containing_address(PhysAddr::new(physical));
+    // SAFETY: these tables are not in force, so no mapping that any reference relies on changes.
+    let mapped = unsafe { tables.map_to_with_table_flags(page, frame, flags, TABLE, &mut TableFrames(source)) };
+    match mapped {
+        Ok(not_in_force) => {
+            not_in_force.ignore();
+            Ok(())
+        }
+        Err(MapToError::FrameAllocationFailed) => Err(MapError::OutOfFrames(steward_frames::TakeError::OutOfFrames)),
+        Err(_) => Err(MapError::InUse),
+    }
+}
+
+impl Tables {
+    /// Puts the tables in force. Addresses of the loader's direct map are gone afterwards, its stack included.
+    ///
+    /// # Safety
+    /// The caller runs on a stack within the kernel's image, and neither it nor anyone else uses an address of the
+    /// loader's afterwards.
+    pub(crate) unsafe fn load(self) {
+        // SAFETY: no-execute is needed by the tables' own flags; all the loader's mappings stay as they are.
+        unsafe { Efer::update(|flags| flags.insert(EferFlags::NO_EXECUTE_ENABLE)) };
+        // SAFETY: with write protection, ring 0 heeds read-only pages; nothing in the kernel writes to those.
+        unsafe { Cr0::update(|flags| flags.insert(Cr0Flags::WRITE_PROTECT)) };
+        // SAFETY: by the type's invariant the kernel keeps its addresses, and the caller vouches for its stack.
+        unsafe { Cr3::write(self.root, Cr3Flags::empty()) };
+        let table = VirtAddr::new(direct(self.root.start_address().as_u64())).as_mut_ptr::<PageTable>();
+        // SAFETY: the direct map, now in force, shows the root table, and only `TABLES` refers to it from here on.
+        let table = unsafe { &mut *table };
+        // SAFETY: the direct map shows all memory that page tables are taken from, at its fixed offset.
+        let tables = unsafe { OffsetPageTable::new(table, VirtAddr::new(DIRECT_MAP)) };
+        *TABLES.lock() = Some(tables);
+    }
+}

@@ -1,0 +1,122 @@
+//! Ending the machine.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use x86_64::{
+    VirtAddr,
+    instructions::{interrupts, tables::lidt},
+    structures::DescriptorTablePointer,
+};
+
+use crate::{
+    acpi::{self, PowerOff, Register},
+    clock, memory,
+    port::IoPort,
+};
+
+/// Bit of a PM1 control register: go to sleep (ACPI 6.5, table 4.18).
+const SLP_EN: u16 = 1 << 13;
+/// Bit of a PM1 control register: the machine is in ACPI mode.
+const SCI_EN: u16 = 1 << 0;
+/// Sleep types stand in bits 10 to 12 of a PM1 control register.
+const SLP_TYP_AT: u16 = 10;
+/// Sleep control register of hardware-reduced ACPI (table 4.20): type in bits 2 to 4, enable in bit 5.
+const SLEEP_CONTROL_ENABLE: u8 = 1 << 5;
+
+/// How long the firmware may take to enter ACPI mode or to switch off: 3 s, in nanoseconds.
+const PATIENCE_NS: u64 = 3_000_000_000;
+
+/// Port of an emulator's debug exit device; 0 when there is none.
+static DEBUG_EXIT: AtomicU32 = AtomicU32::new(0);
+
+/// States that an emulator's debug exit device answers at `port`. On a machine without one, nothing may say so.
+pub fn set_debug_exit(port: u16) {
+    DEBUG_EXIT.store(u32::from(port), Ordering::Relaxed);
+}
+
+/// Ends the emulator with a status made of `value` (QEMU: `value * 2 + 1`); comes back when there is no such device.
+pub fn debug_exit(value: u32) {
+    if let Ok(port @ 1..) = u16::try_from(DEBUG_EXIT.load(Ordering::Relaxed)) {
+        IoPort::new(port).write_u32(value);
+    }
+}
+
+/// Switches the machine off.
+///
+/// # Errors
+/// Comes back with the reason when the tables do not say how, or the machine stays on all the same.
+pub fn off() -> Result<core::convert::Infallible, &'static str> {
+    let tables = acpi::get().ok_or("this machine has no usable ACPI tables")?;
+    let how = tables.power_off.ok_or("the ACPI tables do not say how to switch off")?;
+    interrupts::disable();
+    match how {
+        PowerOff::Pm1 { a, b, types, enable } => {
+            let (a, b) = (IoPort::new(a), b.map(IoPort::new));
+            if let Some((port, value)) = enable
+                && a.read_u16() & SCI_EN == 0
+            {
+                IoPort::new(port).write_u8(value);
+                wait(|| a.read_u16() & SCI_EN != 0);
+            }
+            a.write_u16(u16::from(types.0) << SLP_TYP_AT | SLP_EN);
+            if let Some(b) = b {
+                b.write_u16(u16::from(types.1) << SLP_TYP_AT | SLP_EN);
+            }
+        }
+        PowerOff::SleepControl { register, kind } => write(register, kind << 2 | SLEEP_CONTROL_ENABLE),
+    }
+    wait(|| false);
+    interrupts::enable();
+    Err("the machine stays on although ACPI was told to switch it off")
+}
+
+/// Resets the machine: by ACPI's reset register, by the chipset, by the keyboard controller, and by a triple fault,
+/// whichever works first.
+pub fn reset() -> ! {
+    interrupts::disable();
+    if let Some(reset) = acpi::get().and_then(|tables| tables.reset) {
+        write(reset.register, reset.value);
+        pause();
+    }
+    // Reset control register: request, then full reset (Intel ICH9 datasheet, section 13.7.5).
+    IoPort::new(0xcf9).write_u8(0x02);
+    IoPort::new(0xcf9).write_u8(0x06);
+    pause();
+    // Keyboard controller command 0xfe pulses the reset line.
+    IoPort::new(0x64).write_u8(0xfe);
+    pause();
+    let nothing = DescriptorTablePointer { limit: 0, base: VirtAddr::zero() };
+    // SAFETY: the empty table makes the next exception a triple fault, which is what is wanted.
+    unsafe { lidt(&nothing) };
+    interrupts::int3();
+    crate::halt_for_ever()
+}
+
+fn write(register: Register, value: u8) {
+    match register {
+        Register::Port(port) => IoPort::new(port).write_u8(value),
+        Register::Memory(address) => match memory::map_device(address, 1) {
+            Ok(mapped) => {
+                // SAFETY: `map_device` has just mapped the register; writing it ends the machine, as was asked.
+                unsafe { (mapped as *mut u8).write_volatile(value) }
+            }
+            Err(error) => log::error!("the ACPI register at {address:#x} cannot be mapped: {error}"),
+        },
+    }
+}
+
+/// Waits until `done`, or patience ends.
+fn wait(mut done: impl FnMut() -> bool) {
+    let start = clock::nanoseconds();
+    while !done() && clock::nanoseconds().saturating_sub(start) < PATIENCE_NS {
+        core::hint::spin_loop();
+    }
+}
+
+/// Gives a reset the time to take effect: 50 ms.
+fn pause() {
+    let start = clock::nanoseconds();
+    while clock::nanoseconds().saturating_sub(start) < 50_000_000 {
+        core::hint::spin_loop();
+    }
+}

@@ -1,0 +1,93 @@
+//! Segments and the task state segment (Intel SDM volume 3, sections 3.4 and 7.7).
+
+use spin::Once;
+use x86_64::{
+    VirtAddr,
+    instructions::tables::load_tss,
+    registers::segmentation::{CS, DS, ES, FS, GS, SS, Segment},
+    structures::{
+        gdt::{Descriptor, GlobalDescriptorTable, SegmentSelector},
+        tss::TaskStateSegment,
+    },
+};
+
+use crate::stack::Stack;
+
+/// Vectors that get a stack of their own, as they may strike when the current one cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ist {
+    /// Double fault, as after an overflow of the current stack.
+    DoubleFault,
+    /// Non-maskable interrupt.
+    Nmi,
+    /// Machine check.
+    MachineCheck,
+}
+
+impl Ist {
+    /// All of them, in order of their slot.
+    pub const ALL: [Self; 3] = [Self::DoubleFault, Self::Nmi, Self::MachineCheck];
+
+    /// The stack that `vector` is to run on; `None` for the current one.
+    pub(crate) const fn of_vector(vector: u8) -> Option<Self> {
+        match vector {
+            2 => Some(Self::Nmi),
+            8 => Some(Self::DoubleFault),
+            18 => Some(Self::MachineCheck),
+            _ => None,
+        }
+    }
+
+    /// Index in the task state segment's table of stacks.
+    const fn slot(self) -> usize {
+        self as usize
+    }
+
+    /// What an interrupt gate holds to ask for this stack: the slot counted from 1.
+    pub(crate) const fn gate_value(self) -> u8 {
+        self as u8 + 1
+    }
+}
+
+struct Segments {
+    table: GlobalDescriptorTable,
+    code: SegmentSelector,
+    data: SegmentSelector,
+    task: SegmentSelector,
+}
+
+static TASK: Once<TaskStateSegment> = Once::new();
+static SEGMENTS: Once<Segments> = Once::new();
+
+/// Loads the kernel's own segments, with `stacks` for the vectors of [`Ist::ALL`], in that order.
+pub(crate) fn init(stacks: &[Stack; 3]) {
+    let task = TASK.call_once(|| {
+        let mut task = TaskStateSegment::new();
+        for (ist, stack) in Ist::ALL.into_iter().zip(stacks) {
+            task.interrupt_stack_table[ist.slot()] = VirtAddr::new(stack.top());
+        }
+        task
+    });
+    let segments = SEGMENTS.call_once(|| {
+        let mut table = GlobalDescriptorTable::new();
+        let code = table.append(Descriptor::kernel_code_segment());
+        let data = table.append(Descriptor::kernel_data_segment());
+        let task = table.append(Descriptor::tss_segment(task));
+        Segments { table, code, data, task }
+    });
+    segments.table.load();
+    // SAFETY: `code` is a 64-bit ring-0 code segment of the table just loaded.
+    unsafe { CS::set_reg(segments.code) };
+    // SAFETY: `data` is a writable ring-0 data segment of that table, as SS must be in ring 0.
+    unsafe { SS::set_reg(segments.data) };
+    // SAFETY: in 64-bit mode the base and limit of DS are not used.
+    unsafe { DS::set_reg(SegmentSelector::NULL) };
+    // SAFETY: likewise for ES.
+    unsafe { ES::set_reg(SegmentSelector::NULL) };
+    // SAFETY: nothing in the kernel addresses through FS, so losing its base loses nothing.
+    unsafe { FS::set_reg(SegmentSelector::NULL) };
+    // SAFETY: nor through GS yet; its base is set when CPUs get data of their own.
+    unsafe { GS::set_reg(SegmentSelector::NULL) };
+    // SAFETY: `task` describes the static task state segment, filled above and never moved, and is loaded once.
+    unsafe { load_tss(segments.task) };
+}

@@ -1,0 +1,70 @@
+//! The two serial ports of a PC: COM1 for people, COM2 for the harness.
+
+use spin::{Mutex, MutexGuard};
+use steward_serial::{Absent, Register, Registers, Settings, Uart};
+
+use crate::port::IoPort;
+
+/// A UART's registers at ports.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports(IoPort);
+
+impl Registers for Ports {
+    fn read(&mut self, register: Register) -> u8 {
+        self.0.offset(u16::from(register.offset())).read_u8()
+    }
+
+    fn write(&mut self, register: Register, value: u8) {
+        self.0.offset(u16::from(register.offset())).write_u8(value);
+    }
+}
+
+/// The driver of a PC's serial port.
+pub type Driver = Uart<Ports>;
+
+/// One serial port, started when it is first asked for.
+pub struct SerialPort {
+    base: IoPort,
+    uart: Mutex<Option<Driver>>,
+}
+
+/// The log and the prompt.
+pub static COM1: SerialPort = SerialPort::at(0x3f8);
+/// Records for the harness, and its commands.
+pub static COM2: SerialPort = SerialPort::at(0x2f8);
+
+impl SerialPort {
+    const fn at(base: u16) -> Self {
+        Self { base: IoPort::new(base), uart: Mutex::new(None) }
+    }
+
+    /// Starts the port: 115200 baud, 8 data bits, no parity, one stop bit.
+    ///
+    /// # Errors
+    /// [`Absent`] when no UART answers; the port then stays silent.
+    pub fn start(&self) -> Result<(), Absent> {
+        let uart = Uart::start(Ports(self.base), Settings::default())?;
+        *self.uart.lock() = Some(uart);
+        Ok(())
+    }
+
+    /// The port, when nobody else is using it; `None` inside when it was not started.
+    #[must_use]
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, Option<Driver>>> {
+        self.uart.try_lock()
+    }
+
+    /// The port; waits for whoever is using it. `None` inside when it was not started.
+    #[must_use]
+    pub fn lock(&self) -> MutexGuard<'_, Option<Driver>> {
+        self.uart.lock()
+    }
+
+    /// Starts the port anew, whoever held it: for a machine that is going down and has to say so.
+    ///
+    /// What the holder had not sent is lost. `None` when no UART answers.
+    #[must_use]
+    pub fn seize(&self) -> Option<Driver> {
+        Uart::start(Ports(self.base), Settings::default()).ok()
+    }
+}

@@ -1,0 +1,63 @@
+//! The local APIC's timer as the kernel's tick (Intel SDM volume 3, section 10.5.4).
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::{
+    apic::{self, MASKED, TIMER_CURRENT, TIMER_DIVIDE, TIMER_ENTRY, TIMER_INITIAL},
+    clock,
+    trap::TIMER_VECTOR,
+};
+
+/// Ticks a second.
+pub const TICK_HZ: u64 = 250;
+
+/// Divide configuration register: by 16.
+const DIVIDE_BY_16: u32 = 0b0011;
+/// Bit of the timer's vector table entry: starts again by itself.
+const PERIODIC: u32 = 1 << 17;
+
+static TICKS: AtomicU64 = AtomicU64::new(0);
+static TIMER_HZ: AtomicU64 = AtomicU64::new(0);
+
+/// Calibrates the time-stamp counter and the timer, and starts the tick.
+///
+/// Without a local APIC or a clock to calibrate against, the kernel runs without a tick; the log says so.
+pub(crate) fn init(hpet: Option<u64>) {
+    let Some(registers) = apic::registers() else {
+        log::warn!("no local APIC: the kernel runs without a tick");
+        return;
+    };
+    registers.write(TIMER_DIVIDE, DIVIDE_BY_16);
+    registers.write(TIMER_ENTRY, MASKED);
+    registers.write(TIMER_INITIAL, u32::MAX);
+    let count_up = || u64::from(u32::MAX - registers.read(TIMER_CURRENT));
+    let Some(calibration) = clock::calibrate(hpet, count_up) else {
+        log::warn!("neither an HPET nor a PIT runs: the kernel keeps no time and has no tick");
+        return;
+    };
+    let reload = u32::try_from(calibration.counter_hz / TICK_HZ).unwrap_or(u32::MAX).max(1);
+    TIMER_HZ.store(calibration.counter_hz, Ordering::Relaxed);
+    registers.write(TIMER_ENTRY, PERIODIC | u32::from(TIMER_VECTOR));
+    registers.write(TIMER_INITIAL, reload);
+}
+
+/// Ticks since the timer was started.
+#[must_use]
+pub fn ticks() -> u64 {
+    TICKS.load(Ordering::Relaxed)
+}
+
+/// Rate of the timer's own counter in counts a second; `None` when it was not calibrated.
+#[must_use]
+pub fn hz() -> Option<u64> {
+    match TIMER_HZ.load(Ordering::Relaxed) {
+        0 => None,
+        hz => Some(hz),
+    }
+}
+
+/// Called for each interrupt of the timer, with interrupts off.
+pub(crate) fn on_interrupt() {
+    TICKS.fetch_add(1, Ordering::Relaxed);
+    apic::end_of_interrupt();
+}

@@ -1,0 +1,139 @@
+//! Catching an exception: run a function, and come back with the fault instead of dying of it.
+//!
+//! It is how kernel tests show that a page is not writable, and how a backtrace is read from a stack that may be broken.
+
+use core::{
+    arch::naked_asm,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use spin::Mutex;
+
+use super::{Fault, TrapFrame};
+
+/// Why a caught function did not return.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Escape {
+    /// It caused an exception.
+    Fault(Fault),
+    /// It called [`escape`].
+    Called,
+}
+
+/// Stack pointer to continue at when an exception strikes; 0 when nobody waits. Points at what `enter` has pushed.
+///
+/// One cell, as one CPU runs for now.
+static LANDING: AtomicU64 = AtomicU64::new(0);
+/// The fault that was diverted last.
+static CAUGHT: Mutex<Option<Fault>> = Mutex::new(None);
+
+/// Values of rax with which `enter` returns.
+const RETURNED: u64 = 0;
+const FAULTED: u64 = 1;
+
+/// Runs `function(argument)` and gives what stopped it, if something did.
+///
+/// Nests: an inner catch takes the fault, and an outer one is armed again afterwards.
+///
+/// A function that is stopped is abandoned where it stood: its locals are never dropped and locks that it held stay
+/// held. It should hold none and own nothing.
+///
+/// # Errors
+/// [`Escape`] says what stopped the function.
+#[expect(clippy::result_large_err, reason = "the fault is the answer, and there may be no heap to box it in")]
+pub fn catch(function: extern "C" fn(u64), argument: u64) -> Result<(), Escape> {
+    let outer = LANDING.load(Ordering::Relaxed);
+    // SAFETY: `enter` saves every register that the C ABI has a callee keep and restores them on both ways out, so to
+    // this caller it is an ordinary function, whether `function` returns or is abandoned.
+    let how = unsafe { enter(function, argument, LANDING.as_ptr()) };
+    LANDING.store(outer, Ordering::Relaxed);
+    match how {
+        RETURNED => Ok(()),
+        FAULTED => Err(Escape::Fault(CAUGHT.lock().take().expect("divert leaves the fault it diverted"))),
+        _ => Err(Escape::Called),
+    }
+}
+
+/// Runs `function` and gives what stopped it, if something did; otherwise as [`catch`].
+///
+/// What the function has changed when it is stopped stays changed, half done as it may be.
+///
+/// # Errors
+/// [`Escape`] says what stopped the function.
+#[expect(clippy::result_large_err, reason = "as for `catch`")]
+pub fn attempt(mut function: &mut dyn FnMut()) -> Result<(), Escape> {
+    extern "C" fn call(function: u64) {
+        let function = function as *mut &mut dyn FnMut();
+        // SAFETY: `attempt` passes the address of its own argument, which it lends to nobody else meanwhile.
+        let function = unsafe { &mut *function };
+        function();
+    }
+    catch(call, &raw mut function as u64)
+}
+
+/// Whether a [`catch`] is under way, so that [`escape`] has somewhere to go.
+#[must_use]
+pub fn is_catching() -> bool {
+    LANDING.load(Ordering::Relaxed) != 0
+}
+
+/// Abandons the function that the innermost [`catch`] runs; that returns [`Escape::Called`].
+///
+/// # Panics
+/// When no catch is under way; see [`is_catching`].
+pub fn escape() -> ! {
+    let landing = LANDING.load(Ordering::Relaxed);
+    assert!(landing != 0, "escape() without a catch() under way");
+    // SAFETY: a landing that is not 0 was stored by `enter`, whose frame is still on the stack below us, as `catch`
+    // takes the landing away before it returns.
+    unsafe { leave(landing) }
+}
+
+/// Sends the return from an exception to the innermost `catch`, if there is one. True when there was.
+pub(super) fn divert(frame: &mut TrapFrame, fault: &Fault) -> bool {
+    let landing = LANDING.load(Ordering::Relaxed);
+    if landing == 0 {
+        return false;
+    }
+    // A fault inside `catch` itself would find the lock held; there is no way to go on from that.
+    let Some(mut caught) = CAUGHT.try_lock() else { return false };
+    *caught = Some(fault.clone());
+    frame.rax = FAULTED;
+    frame.rsp = landing;
+    frame.rip = land as *const () as u64;
+    true
+}
+
+/// Saves the callee's registers, stores the stack pointer in `landing`, calls `function(argument)`.
+#[unsafe(naked)]
+unsafe extern "C" fn enter(function: extern "C" fn(u64), argument: u64, landing: *mut u64) -> u64 {
+    naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "pushfq",
+        "mov [rdx], rsp",
+        "mov rax, rdi",
+        "mov rdi, rsi",
+        "call rax",
+        "xor eax, eax",
+        "jmp {land}",
+        land = sym land,
+    )
+}
+
+/// Where `enter` comes back to on every way: rsp is what it stored, rax how it came.
+#[unsafe(naked)]
+unsafe extern "C" fn land() {
+    naked_asm!("popfq", "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp", "ret")
+}
+
+/// Goes to `land` with the stack pointer `landing`.
+#[unsafe(naked)]
+unsafe extern "C" fn leave(landing: u64) -> ! {
+    naked_asm!("mov rsp, rdi", "mov eax, 2", "jmp {land}", land = sym land)
+}

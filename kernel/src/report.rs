@@ -1,0 +1,162 @@
+//! Going down: panics, faults, and a start that is impossible. Each is told on the console and to the harness.
+
+use core::{
+    fmt::{self, Display, Write},
+    panic::PanicInfo,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use spin::Mutex;
+use steward_core::{
+    fault::{EXCEPTIONS, FaultReport, PanicReport},
+    text::CrLf,
+};
+use steward_harness_guest::{Ending, FailureText, report_fault, report_panic, wire::Registers};
+use steward_machine::{
+    backtrace, halt_for_ever,
+    serial::COM1,
+    stack,
+    trap::{self, Fault},
+};
+
+use crate::serve;
+
+/// Vector of a page fault, whose address a report looks at.
+const PAGE_FAULT: u64 = 14;
+
+/// Set while a test of the prompt's suite runs: its panic ends the test and not the kernel.
+static TEST_RUNS: AtomicBool = AtomicBool::new(false);
+/// What that panic said.
+static TEST_PANIC: Mutex<Option<FailureText>> = Mutex::new(None);
+/// A report is under way; a second one means that reporting itself fails.
+static REPORTING: AtomicBool = AtomicBool::new(false);
+
+/// Says whether a test runs that was started by [`trap::attempt`]: its panic is then kept for [`take_test_panic`] and
+/// escapes to there.
+pub fn expect_test_panics(expect: bool) {
+    TEST_RUNS.store(expect, Ordering::Relaxed);
+}
+
+/// What the last panic of a test said.
+pub fn take_test_panic() -> FailureText {
+    TEST_PANIC.lock().take().unwrap_or_default()
+}
+
+/// What to say of a fault that ended a test.
+pub fn fault_text(fault: &Fault) -> FailureText {
+    let mut text = FailureText::new();
+    let exception = usize::try_from(fault.frame.vector).ok().and_then(|vector| EXCEPTIONS.get(vector));
+    let (mnemonic, name) = exception.map_or(("", "unknown exception"), |known| (known.mnemonic, known.name));
+    // What does not fit is cut.
+    let _ = write!(text, "{mnemonic} {name} at {:#018x}, address {:#018x}", fault.frame.rip, fault.cr2);
+    text
+}
+
+/// Prints on COM1, whoever holds it: they do not run again.
+fn tell(report: &dyn Display) {
+    let print = |uart: &mut dyn Write| {
+        // With the line stuck there is nobody left to tell.
+        let _ = write!(CrLf::new(uart), "\n{report}");
+    };
+    match COM1.try_lock() {
+        Some(mut port) => {
+            if let Some(uart) = port.as_mut() {
+                print(uart);
+            }
+        }
+        None => {
+            if let Some(mut uart) = COM1.seize() {
+                print(&mut uart);
+            }
+        }
+    }
+}
+
+/// Stops at once when a report is under way already.
+fn begin() {
+    if REPORTING.swap(true, Ordering::Relaxed) {
+        halt_for_ever();
+    }
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    if TEST_RUNS.swap(false, Ordering::Relaxed) && trap::is_catching() {
+        let mut text = FailureText::new();
+        // What does not fit is cut.
+        let _ = write!(text, "{}", info.message());
+        *TEST_PANIC.lock() = Some(text);
+        trap::escape();
+    }
+    begin();
+    let backtrace = backtrace::here();
+    let (file, line) = info.location().map_or(("", 0), |place| (place.file(), place.line()));
+    tell(&PanicReport { message: &info.message(), file, line, backtrace: &backtrace });
+    let ending = serve::record(|record_line| {
+        let mut message = FailureText::new();
+        let _ = write!(message, "{}", info.message());
+        report_panic(record_line, message.as_str(), file, line, &backtrace)
+    });
+    serve::end(ending)
+}
+
+/// Reports an exception that nobody waits for.
+pub fn fault(fault: &Fault) -> ! {
+    begin();
+    let backtrace = backtrace::of(&fault.frame);
+    let registers = registers(fault);
+    let frame = &fault.frame;
+    let hit_guard = stack::is_guard(fault.cr2) && (frame.vector == PAGE_FAULT || frame.vector == 8);
+    let note = hit_guard.then_some("the guard page below a stack: the stack overflowed");
+    tell(&FaultReport {
+        vector: frame.vector as u8,
+        error_code: frame.error_code,
+        registers: &registers,
+        note,
+        backtrace: &backtrace,
+    });
+    let ending = serve::record(|record_line| {
+        report_fault(record_line, frame.vector as u8, frame.error_code, registers, &backtrace);
+        Ending::Failed
+    });
+    serve::end(ending)
+}
+
+/// Reports that the kernel cannot start, and stops.
+pub fn cannot_start(error: &dyn Display) -> ! {
+    struct Report<'r>(&'r dyn Display);
+    impl Display for Report<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            writeln!(f, "STOP: {}", self.0)
+        }
+    }
+    begin();
+    tell(&Report(error));
+    serve::end(Ending::Failed)
+}
+
+fn registers(fault: &Fault) -> Registers {
+    let frame = &fault.frame;
+    Registers {
+        rax: frame.rax,
+        rbx: frame.rbx,
+        rcx: frame.rcx,
+        rdx: frame.rdx,
+        rsi: frame.rsi,
+        rdi: frame.rdi,
+        rbp: frame.rbp,
+        rsp: frame.rsp,
+        r8: frame.r8,
+        r9: frame.r9,
+        r10: frame.r10,
+        r11: frame.r11,
+        r12: frame.r12,
+        r13: frame.r13,
+        r14: frame.r14,
+        r15: frame.r15,
+        rip: frame.rip,
+        rflags: frame.rflags,
+        cr2: fault.cr2,
+        cr3: steward_machine::memory::root(),
+    }
+}
