@@ -6,6 +6,8 @@
 extern crate alloc;
 
 mod console;
+#[cfg(feature = "ktest")]
+mod ktests;
 mod platform;
 mod report;
 mod serve;
@@ -36,7 +38,7 @@ fn start() -> ! {
     let handover = machine::boot::handover().expect("boot() received the handover before it came here");
     machine::devices(handover); // ACPI, local APIC, clocks; interrupts on.
     log::info!("up after {} us", machine::clock::nanoseconds() / 1000);
-    if configure(&handover.command_line).serve.is_some() {
+    if serve::is_asked_for(&handover.command_line) {
         serve::tests()
     }
     // The console's input never ends, so the prompt does not either.
@@ -49,7 +51,7 @@ fn start() -> ! {
 }
 
 /// Reads the kernel's command line and does at once what it asks for.
-fn configure(text: &str) -> CommandLine {
+fn configure(text: &str) {
     let line = CommandLine::parse(text, |word| log::warn!("unknown word on the kernel command line: {word}"))
         .unwrap_or_else(|error| report::cannot_start(&error));
     if let Some(level) = line.log {
@@ -58,5 +60,4 @@ fn configure(text: &str) -> CommandLine {
     if let Some(port) = line.debug_exit {
         machine::power::set_debug_exit(port);
     }
-    line
 }

@@ -1,5 +1,6 @@
 //! Serving the harness on COM2, and ending the machine the way it expects.
 
+use steward_core::boot::CommandLine;
 use steward_harness_guest::{Ending, Line, serve};
 use steward_machine::{
     clock, halt_for_ever, power,
@@ -33,6 +34,11 @@ impl Line for RecordLine {
     fn ticks(&mut self) -> u64 {
         clock::ticks()
     }
+}
+
+/// Whether the kernel's command line, which has been found sound, asks for this service.
+pub fn is_asked_for(command_line: &str) -> bool {
+    CommandLine::parse(command_line, |_| ()).is_ok_and(|line| line.serve.is_some())
 }
 
 /// Runs what the harness asks for, and ends the machine.

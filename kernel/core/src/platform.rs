@@ -138,7 +138,7 @@ pub struct AcpiTable {
 pub struct TimerInfo {
     /// Frequency of the time-stamp counter in Hz.
     pub tsc_hz: u64,
-    /// Whether the time-stamp counter runs at one speed in all power states (CPUID 80000007H:EDX[8]).
+    /// Whether the time-stamp counter runs at one speed in all power states (bit 8 of EDX of CPUID leaf 80000007H).
     pub tsc_invariant: bool,
     /// Frequency of the local APIC timer in Hz, after its divider.
     pub apic_timer_hz: u64,

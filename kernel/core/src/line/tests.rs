@@ -12,6 +12,9 @@ use terminal::Screen;
 
 const PROMPT: &str = "steward> ";
 
+/// More than fits a row.
+const MANY: &[&str] = &["word-one-of-many"; 10];
+
 /// The first words are commands; `log` takes words of its own.
 struct Words;
 
@@ -20,6 +23,7 @@ impl Completion for Words {
         let words: &[&str] = match before {
             "" => &["panic", "page-read", "page-write", "log", "poweroff"],
             "log " => &["error", "warn"],
+            "many " => MANY,
             _ => &[],
         };
         words.iter().for_each(|word| offer(word));

@@ -73,14 +73,46 @@ fn a_run_that_no_stretch_holds_says_whether_there_are_frames_enough() {
 }
 
 #[test]
-fn frames_of_another_source_are_not_taken_back() {
-    let mut source = FrameSource::new(&small());
-    let mut other = FrameSource::new(&small());
-    let foreign = other.take(Use::Tests, Zone::Any).unwrap();
-    let refused = source.give_back(foreign).unwrap_err();
+fn frames_that_are_free_here_are_not_taken_back() {
+    let (mut source, mut other) = (FrameSource::new(&small()), FrameSource::new(&small()));
+    let _first = source.take(Use::Tests, Zone::Any).unwrap();
+    let _same = other.take(Use::Tests, Zone::Any).unwrap();
+    let second = other.take(Use::Tests, Zone::Any).unwrap();
+    let free = source.free_frames();
+    let refused = source.give_back(second).unwrap_err();
     assert!(!refused.no_room);
+    assert_eq!(source.free_frames(), free);
     other.give_back(refused.run).unwrap();
-    assert_eq!(source.free_frames(), other.free_frames());
+}
+
+#[test]
+fn frames_that_were_not_taken_here_for_that_use_are_not_taken_back() {
+    let (mut source, mut other) = (FrameSource::new(&small()), FrameSource::new(&small()));
+    let _as_heap = source.take(Use::Heap, Zone::Any).unwrap();
+    let as_stack = other.take(Use::Stacks, Zone::Any).unwrap();
+    assert!(!source.give_back(as_stack).unwrap_err().no_room);
+    assert_eq!(source.memory_use().bytes("heap"), Some(crate::FRAME_SIZE));
+}
+
+#[test]
+fn a_source_without_room_for_another_stretch_does_not_split_one() {
+    let mut source = FrameSource::new(&map(&[entry(MIB, 64 * MIB, USABLE)]));
+    let mut runs: Vec<Run<Owned>> = Vec::new();
+    while let Ok(frame) = source.take(Use::Tests, Zone::Any) {
+        runs.push(frame.into());
+    }
+    // Three frames around number 4096, then every other frame below, until no more stretches can be told apart.
+    for run in runs {
+        let number = run.range().start();
+        if (4095..=4097).contains(&number) || (number < 4000 && number % 2 == 0) {
+            let _ = source.give_back(run);
+        }
+    }
+    assert_eq!(source.free_frames() as usize, 3 + MAX_FREE_RANGES - 1);
+    let middle = Request::one(Use::Tests).aligned_to(4096);
+    assert_eq!(source.take_run(middle).unwrap_err(), TakeError::TooFragmented);
+    let _single = source.take_run(Request::one(Use::Tests).aligned_to(2).within(Zone::Any)).unwrap();
+    assert!(source.take_run(middle).is_err(), "a frame from a stretch of one leaves one stretch fewer");
 }
 
 #[test]

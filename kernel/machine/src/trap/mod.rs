@@ -11,6 +11,8 @@ pub use catch::{Escape, attempt, catch, escape, is_catching};
 pub use frame::TrapFrame;
 use x86_64::registers::control::Cr2;
 
+/// Vector of INT3.
+const BREAKPOINT: u8 = 3;
 /// Vector of the double fault.
 const DOUBLE_FAULT: u8 = 8;
 /// First vector that is not an exception.
@@ -78,6 +80,11 @@ fn exception(frame: &mut TrapFrame) {
     }
     let fault = Fault { frame: frame.clone(), cr2: Cr2::read_raw() };
     if catch::divert(frame, &fault) {
+        return;
+    }
+    if frame.vector == u64::from(BREAKPOINT) {
+        // A trap: the saved instruction pointer is behind the INT3 already.
+        log::info!("breakpoint before {:#018x}", frame.rip);
         return;
     }
     // Acquire: pairs with the Release in `set_fatal_handler`.

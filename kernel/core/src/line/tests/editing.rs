@@ -136,6 +136,16 @@ fn tab_lists_what_remains_and_shows_the_line_again() {
 }
 
 #[test]
+fn a_long_list_goes_over_several_rows() {
+    let mut session = Session::new();
+    session.type_text("many word-one-of-many\t\t");
+    let rows = session.screen.rows();
+    let words: Vec<_> = rows[1..rows.len() - 1].iter().flat_map(|row| row.split_whitespace()).collect();
+    assert_eq!((rows.len(), words.len()), (5, 10), "{rows:?}");
+    session.check();
+}
+
+#[test]
 fn tab_on_a_word_that_nothing_starts_with_rings() {
     let mut session = Session::new();
     session.type_text("zz\t");

@@ -50,6 +50,8 @@ fn a_terminals_own_strings_and_unknown_sequences_type_nothing() {
         b"\x1b]10;rgb:0/0/0\x1b\\",
         b"\x1bP1$r0m\x1b\\",
         b"\x1b[?1;2c",
+        b"\x1b[?1A",
+        b"\x1b[1 D",
         b"\x1b[200~",
         b"\x1b[24;80R",
         b"\x1b[>0;95;0c",
