@@ -1,4 +1,5 @@
-//! The suite in one boot, told as KTAP version 1 (Linux kernel documentation, "The Kernel Test Anything Protocol (KTAP), version 1").
+//! The suite in one boot, told as KTAP version 1 (Linux kernel documentation, "The Kernel Test Anything Protocol
+//! (KTAP), version 1").
 //!
 //! ```text
 //! KTAP version 1
@@ -9,8 +10,9 @@
 //! # Totals: pass:1 fail:1 skip:1
 //! ```
 //!
-//! A test that was not supposed to panic and does leaves locks held and work half done: nothing that runs after it in the
-//! same boot can be trusted. So its line is the last: `Bail out!` follows, with its name, and the suite has failed.
+//! A test that was not supposed to panic and does leaves locks held and work half done: nothing that runs after it
+//! in the same boot can be trusted. So its line is the last: `Bail out!` follows, with its name, and the suite has
+//! failed.
 
 use core::fmt::{self, Write};
 
@@ -41,8 +43,8 @@ impl Summary {
 
 /// Runs the tests whose name contains one of the filter's words, or all if it has none, in order.
 ///
-/// A test that is ignored runs only if a word of the filter is its whole name. One that needs a machine of some shape is
-/// skipped, because this boot's machine is whatever it is.
+/// A test that is ignored runs only if a word of the filter is its whole name. One that needs a machine of some
+/// shape is skipped, because this boot's machine is whatever it is.
 ///
 /// # Errors
 /// When the output does not take a text.

@@ -1,4 +1,5 @@
-//! Kernel tests: the decisions of this crate once more, on the bare machine, with the kernel's allocator and code generation.
+//! Kernel tests: the decisions of this crate once more, on the bare machine, with the kernel's allocator and code
+//! generation.
 
 use alloc::{
     collections::VecDeque,

@@ -1,7 +1,8 @@
 //! The line editor: bytes that a person types become lines, and what the terminal must show of it.
 //!
-//! It assumes a terminal of at least [`COLUMNS`] columns that knows the cursor movements of ECMA-48, and never asks it
-//! anything: an answer would arrive among what is typed. A line that is longer than the terminal is wide is shown in part.
+//! It assumes a terminal of at least [`COLUMNS`] columns that knows the cursor movements of ECMA-48, and never asks
+//! it anything: an answer would arrive among what is typed. A line that is longer than the terminal is wide is shown
+//! in part.
 
 mod buffer;
 mod display;

@@ -4,8 +4,9 @@
 //! [    0.001234] INFO  steward_machine::acpi: 2 CPUs
 //! ```
 //!
-//! Logging never waits: where a line cannot go at once, because what it needs is held by the code that the current interrupt
-//! broke into or by another CPU, it is counted as lost there, and the next line that gets through says how many.
+//! Logging never waits: where a line cannot go at once, because what it needs is held by the code that the current
+//! interrupt broke into or by another CPU, it is counted as lost there, and the next line that gets through says how
+//! many.
 
 mod ring;
 
@@ -30,7 +31,8 @@ pub const RING_BYTES: usize = 64 * 1024;
 
 /// Somewhere that log lines go as they are written, such as a serial line.
 pub trait Sink: Sync {
-    /// Takes one line, which ends with LF and has no other control character. `false` when it could not be taken at once.
+    /// Takes one line, which ends with LF and has no other control character. `false` when it could not be taken at
+    /// once.
     ///
     /// It is called from anywhere, interrupt and exception handlers included: it must not wait for a lock, and not log.
     fn write_line(&self, line: &str) -> bool;

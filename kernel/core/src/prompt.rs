@@ -1,7 +1,7 @@
 //! The prompt: reads a line, runs its command, and so on.
 //!
-//! Its output carries the semantic-prompt marks of OSC 133, so that a program on the other end can tell the prompt, what is
-//! typed and what a command prints apart:
+//! Its output carries the semantic-prompt marks of OSC 133, so that a program on the other end can tell the prompt,
+//! what is typed and what a command prints apart:
 //!
 //! ```text
 //! ESC ] 133 ; A ESC \            before the prompt

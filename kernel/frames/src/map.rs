@@ -99,8 +99,8 @@ impl fmt::Display for Repairs {
 /// The machine's physical memory.
 ///
 /// # Invariants
-/// Regions are sorted, not empty and do not overlap, and neighbours that touch differ in kind. Some frame above the first
-/// MiB is usable.
+/// Regions are sorted, not empty and do not overlap, and neighbours that touch differ in kind. Some frame above the
+/// first MiB is usable.
 #[derive(Clone, Debug)]
 pub struct MemoryMap {
     regions: heapless::Vec<Region, MAX_REGIONS>,

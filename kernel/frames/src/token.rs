@@ -11,8 +11,8 @@ pub enum Owned {}
 /// A frame in the state `S`.
 ///
 /// A `Frame<Owned>` proves that a [`FrameSource`](crate::FrameSource) handed the frame to its holder and to nobody
-/// else since. It does not prove that the frame is mapped, or zeroed. It can be neither copied nor cloned, and dropping it
-/// leaves the frame accounted under its use for good.
+/// else since. It does not prove that the frame is mapped, or zeroed. It can be neither copied nor cloned, and
+/// dropping it leaves the frame accounted under its use for good.
 ///
 /// ```compile_fail
 /// fn twice(frame: steward_frames::Frame<steward_frames::Owned>) {
@@ -82,7 +82,8 @@ impl Run<Owned> {
         self.usage
     }
 
-    /// Takes the run apart into its frames, in order. Frames left in the iterator when it is dropped are never free again.
+    /// Takes the run apart into its frames, in order. Frames left in the iterator when it is dropped are never free
+    /// again.
     pub fn into_frames(self) -> impl Iterator<Item = Frame<Owned>> {
         self.range.iter().map(move |number| Frame { number, usage: self.usage, state: PhantomData })
     }

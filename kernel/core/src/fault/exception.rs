@@ -16,8 +16,8 @@ pub enum ErrorCode {
 /// An exception vector (Intel SDM volume 3, section 6.3.1, table 6-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exception {
-    /// Its mnemonic, such as `#PF`. The manual gives none to vector 2, called `NMI` here, and to vector 9 and the reserved ones,
-    /// which are called by number.
+    /// Its mnemonic, such as `#PF`. The manual gives none to vector 2, called `NMI` here, and to vector 9 and the
+    /// reserved ones, which are called by number.
     pub mnemonic: &'static str,
     /// Its name in words.
     pub name: &'static str,

@@ -12,7 +12,8 @@ use super::{
 /// The part of a terminal's row that follows the prompt.
 ///
 /// # Invariants
-/// `shown` is what stands there and takes at most `columns` columns; the terminal's cursor is `column` columns from its start.
+/// `shown` is what stands there and takes at most `columns` columns; the terminal's cursor is `column` columns from
+/// its start.
 pub(super) struct Display {
     columns: usize,
     shown: String,
@@ -22,7 +23,8 @@ pub(super) struct Display {
 }
 
 impl Display {
-    /// A part of that many columns, with nothing in it. One more column must be there, for the cursor after a full part.
+    /// A part of that many columns, with nothing in it. One more column must be there, for the cursor after a full
+    /// part.
     pub(super) fn new(columns: usize) -> Self {
         Self { columns, shown: String::new(), column: 0, start: 0 }
     }

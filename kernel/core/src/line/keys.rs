@@ -32,8 +32,8 @@ pub(super) enum Key {
 
 /// Takes a terminal's bytes apart (ECMA-48, section 5.4, for control sequences).
 ///
-/// Whatever is not understood is dropped, and any control character ends an unfinished sequence, so that the Enter key always
-/// works.
+/// Whatever is not understood is dropped, and any control character ends an unfinished sequence, so that the Enter
+/// key always works.
 pub(super) struct Parser {
     state: State,
     after_cr: bool,

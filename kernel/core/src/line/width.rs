@@ -1,8 +1,8 @@
 //! How many columns a character takes.
 
-/// Columns of the character on a terminal: 1, or 2 for the East Asian wide ranges and emoji (Unicode Standard Annex 11, by
-/// blocks). `None` for characters that cannot be edited by column: controls, and those that take no place of their own, combine with the one
-/// before, or change the direction of writing.
+/// Columns of the character on a terminal: 1, or 2 for the East Asian wide ranges and emoji (Unicode Standard Annex
+/// 11, by blocks). `None` for characters that cannot be edited by column: controls, and those that take no place of
+/// their own, combine with the one before, or change the direction of writing.
 pub(super) fn width(character: char) -> Option<usize> {
     match u32::from(character) {
         0x00..0x20 | 0x7f..0xa0 | 0xad => None,

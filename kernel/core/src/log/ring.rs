@@ -46,8 +46,8 @@ impl<const BYTES: usize> Ring<BYTES> {
         }
     }
 
-    /// Copies the line at `position`, or the oldest if that one is gone, into `buffer`; gives its level, its text and the
-    /// position of the line after it. `None` when there are no more.
+    /// Copies the line at `position`, or the oldest if that one is gone, into `buffer`; gives its level, its text
+    /// and the position of the line after it. `None` when there are no more.
     pub(super) fn copy_line<'b>(&self, position: u64, buffer: &'b mut [u8; MAX_LINE]) -> Option<(Level, &'b str, u64)> {
         let position = position.max(self.start);
         if position >= self.end {

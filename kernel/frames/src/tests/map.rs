@@ -110,8 +110,8 @@ fn repairs_are_named_in_words() {
     assert_eq!(std::format!("{}", Repairs::default()), "nothing to repair");
 }
 
-/// Every byte's kinds, from which each page's kind follows by the rule in words: usable only if a usable entry covers all of it
-/// and no other touches it; else the most restrictive kind that touches it.
+/// Every byte's kinds, from which each page's kind follows by the rule in words: usable only if a usable entry
+/// covers all of it and no other touches it; else the most restrictive kind that touches it.
 fn model(entries: &[RawEntry], page_size: u64, pages: u64) -> BTreeMap<u64, RegionKind> {
     let restriction = |kind: RegionKind| RegionKind::ALL.iter().position(|&other| other == kind).unwrap();
     let mut result = BTreeMap::new();
@@ -158,7 +158,8 @@ proptest! {
             .collect();
         let (map, _) = read(&scaled);
         for number in 0..MODEL_PAGES {
-            prop_assert_eq!(map.kind_of(FrameNumber::new(number).unwrap()), expected.get(&number).copied(), "page {}", number);
+            let kind = map.kind_of(FrameNumber::new(number).unwrap());
+            prop_assert_eq!(kind, expected.get(&number).copied(), "page {}", number);
         }
     }
 

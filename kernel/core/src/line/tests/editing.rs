@@ -138,7 +138,7 @@ fn tab_lists_what_remains_and_shows_the_line_again() {
 #[test]
 fn a_long_list_goes_over_several_rows() {
     let mut session = Session::new();
-    session.type_text("many word-one-of-many\t\t");
+    session.type_text("many word-one-of-many\t");
     let rows = session.screen.rows();
     let words: Vec<_> = rows[1..rows.len() - 1].iter().flat_map(|row| row.split_whitespace()).collect();
     assert_eq!((rows.len(), words.len()), (5, 10), "{rows:?}");
@@ -255,7 +255,8 @@ proptest! {
             model.press(&keys);
             let text: String = model.text.iter().collect();
             prop_assert_eq!(session.editor.text(), &text);
-            prop_assert_eq!(session.editor.cursor(), model.text[..model.cursor].iter().map(|c| c.len_utf8()).sum::<usize>());
+            let cursor: usize = model.text[..model.cursor].iter().map(|c| c.len_utf8()).sum();
+            prop_assert_eq!(session.editor.cursor(), cursor);
             session.check();
         }
     }

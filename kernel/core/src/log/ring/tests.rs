@@ -60,7 +60,9 @@ proptest! {
             let level = Level::iter().nth(level - 1).unwrap();
             ring.push(level, &line);
             model.push_back((level, line));
-            let size = |lines: &VecDeque<(Level, String)>| lines.iter().map(|(_, line)| line.len() + HEADER).sum::<usize>();
+            let size = |lines: &VecDeque<(Level, String)>| -> usize {
+                lines.iter().map(|(_, line)| line.len() + HEADER).sum()
+            };
             while size(&model) > BYTES {
                 model.pop_front();
             }
