@@ -1,4 +1,4 @@
-//! What the boot loader hands over, by the Limine boot protocol (crate `limine`), base revision 3.
+//! What the boot loader hands over, by the Limine boot protocol (crate `limine`), base revision 2.
 //!
 //! Everything is checked and copied once, into [`Handover`]; no pointer of the loader's is kept.
 
@@ -26,7 +26,7 @@ const COMMAND_LINE_BYTES: usize = 1024;
 static START: RequestsStartMarker = RequestsStartMarker::new();
 #[used]
 #[unsafe(link_section = ".requests")]
-static REVISION: BaseRevision = BaseRevision::with_revision(3);
+static REVISION: BaseRevision = BaseRevision::with_revision(2);
 #[used]
 #[unsafe(link_section = ".requests")]
 static LOADER: BootloaderInfoRequest = BootloaderInfoRequest::new();
@@ -81,7 +81,7 @@ pub struct Handover {
 /// Why what the loader handed over cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HandoverError {
-    /// The loader does not speak base revision 3 of the protocol.
+    /// The loader does not speak base revision 2 of the protocol.
     Revision,
     /// The loader did not answer a request that the kernel cannot do without.
     Missing(&'static str),
@@ -92,7 +92,7 @@ pub enum HandoverError {
 impl fmt::Display for HandoverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Revision => f.write_str("the boot loader does not speak revision 3 of the Limine protocol"),
+            Self::Revision => f.write_str("the boot loader does not speak revision 2 of the Limine protocol"),
             Self::Missing(what) => write!(f, "the boot loader did not say {what}"),
             Self::MemoryMap(error) => write!(f, "the boot loader's memory map cannot be used: {error}"),
         }
@@ -136,10 +136,14 @@ fn copy() -> Result<Handover, HandoverError> {
         kernel_virtual: kernel.virtual_base(),
         loader_direct_map: direct_map.offset(),
         command_line: COMMAND_LINE.get_response().map(|line| text(line.cmdline().to_bytes())).unwrap_or_default(),
-        // Base revision 3 gives the physical address.
-        rsdp: RSDP.get_response().map(|rsdp| rsdp.address() as u64),
+        rsdp: RSDP.get_response().map(|rsdp| physical(rsdp.address() as u64, direct_map.offset())),
         started_at: DATE.get_response().map(|date| date.timestamp().as_secs()),
     })
+}
+
+/// The physical address of what the loader names either by that or, as base revision 2 asks, in its direct map.
+const fn physical(address: u64, direct_map: u64) -> u64 {
+    if address >= direct_map { address - direct_map } else { address }
 }
 
 /// The protocol's number for an entry type. The crate keeps the number to itself, but lets types be compared.
