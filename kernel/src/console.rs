@@ -9,7 +9,7 @@ use steward_core::{
 };
 use steward_machine::{
     clock,
-    serial::{COM1, COM2},
+    serial::{COM1, COM2, Driver},
     timer, wait_for_interrupt,
 };
 
@@ -67,15 +67,12 @@ impl Write for Console {
 impl Terminal for Console {
     fn read(&mut self) -> Option<u8> {
         loop {
-            let received = COM1.lock().as_mut().and_then(|uart| match uart.receive() {
-                Ok(byte) => byte,
-                Err(error) => {
-                    log::warn!("COM1: {error}");
-                    None
-                }
-            });
-            if received.is_some() {
-                return received;
+            let received = COM1.lock().as_mut().map_or(Ok(None), Driver::receive);
+            match received {
+                Ok(Some(byte)) => return Some(byte),
+                Ok(None) => {}
+                // Told with the port free again, as the log goes there too.
+                Err(error) => log::warn!("COM1: {error}"),
             }
             // The tick ends the wait; without one, waiting could last for ever.
             if timer::hz().is_some() {

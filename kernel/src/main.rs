@@ -24,7 +24,8 @@ fn boot() -> ! {
     machine::trap::set_fatal_handler(report::fault);
     let handover = machine::receive_handover().unwrap_or_else(|error| report::cannot_start(&error));
     configure(&handover.command_line);
-    log::info!("Steward {} started by {}", env!("CARGO_PKG_VERSION"), handover.loader);
+    let (version, seconds) = (env!("CARGO_PKG_VERSION"), handover.started_at.unwrap_or(0));
+    log::info!("Steward {version} started by {} at {seconds} s (Unix time)", handover.loader);
     if !handover.repairs.is_empty() {
         log::warn!("memory map repaired: {}", handover.repairs);
     }

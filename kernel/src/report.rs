@@ -13,7 +13,7 @@ use steward_core::{
 };
 use steward_harness_guest::{Ending, FailureText, report_fault, report_panic, wire::Registers};
 use steward_machine::{
-    backtrace, halt_for_ever,
+    backtrace,
     serial::COM1,
     stack,
     trap::{self, Fault},
@@ -72,21 +72,21 @@ fn tell(report: &dyn Display) {
     }
 }
 
-/// Stops at once when a report is under way already.
+/// Ends the machine at once when a report is under way already.
 fn begin() {
     if REPORTING.swap(true, Ordering::Relaxed) {
-        halt_for_ever();
+        serve::end(Ending::Failed);
     }
 }
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    if TEST_RUNS.swap(false, Ordering::Relaxed) && trap::is_catching() {
+    if TEST_RUNS.swap(false, Ordering::Relaxed) && trap::is_attempting() {
         let mut text = FailureText::new();
         // What does not fit is cut.
         let _ = write!(text, "{}", info.message());
         *TEST_PANIC.lock() = Some(text);
-        trap::escape();
+        trap::escape_attempt();
     }
     begin();
     let backtrace = backtrace::here();

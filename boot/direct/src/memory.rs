@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use steward_boot_protocol::PhysicalMemory;
 use steward_boot_protocol::map::{Kind, MapError, MemoryMap, Range};
 
+// SAFETY: the linker script images/direct.ld defines these names, and only their addresses are taken.
 unsafe extern "C" {
     /// First byte of the loader's image, from images/direct.ld.
     safe static __image_start: u8;

@@ -7,26 +7,31 @@ const FAILURE_BYTES: usize = 1024;
 
 /// Why a test failed, in words. Texts past its capacity are cut at a character boundary.
 #[derive(Default)]
-pub struct FailureText(heapless::String<FAILURE_BYTES>);
+pub struct FailureText {
+    text: heapless::String<FAILURE_BYTES>,
+    is_full: bool,
+}
 
 impl FailureText {
     /// An empty text.
     #[must_use]
     pub const fn new() -> Self {
-        Self(heapless::String::new())
+        Self { text: heapless::String::new(), is_full: false }
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
 impl Write for FailureText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
-            if self.0.push(character).is_err() {
+            // Once something was cut, nothing that came after it may close the gap.
+            self.is_full |= self.text.push(character).is_err();
+            if self.is_full {
                 break;
             }
         }

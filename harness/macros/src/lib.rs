@@ -1,6 +1,6 @@
 //! `#[ktest]` turns a function into a kernel test.
 //!
-//! ```ignore
+//! ```text
 //! #[ktest]
 //! fn text_is_not_writable() { … }
 //!

@@ -1,6 +1,9 @@
 //! The local APIC of this CPU, in xAPIC mode (Intel SDM volume 3, chapter 10), and the PICs it replaces.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
 
@@ -40,21 +43,43 @@ pub(crate) fn registers() -> Option<Registers> {
     }
 }
 
-/// Masks the PICs and switches the local APIC on, all of its sources masked.
+/// Why the local APIC cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// Its registers cannot be mapped.
+    Map(MapError),
+    /// The firmware left it in x2APIC mode, in which it has no registers in memory.
+    X2Apic,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Map(error) => write!(f, "its registers cannot be mapped: {error}"),
+            Self::X2Apic => f.write_str("the firmware left it in x2APIC mode, which this kernel does not drive yet"),
+        }
+    }
+}
+
+/// Masks the PICs and switches the local APIC on, its timer and LINT0 masked, LINT1 as NMI.
 ///
 /// # Errors
-/// When the registers cannot be mapped.
-pub(crate) fn init() -> Result<(), MapError> {
+/// [`Unusable`]; the kernel then has no tick.
+pub(crate) fn init() -> Result<(), Unusable> {
     mask_pics();
     let (frame, flags) = ApicBase::read();
+    if flags.contains(ApicBaseFlags::X2APIC_ENABLE) {
+        return Err(Unusable::X2Apic);
+    }
     // SAFETY: the base is written back as it was read, with the APIC enabled; xAPIC mode is kept.
     unsafe { ApicBase::write(frame, flags | ApicBaseFlags::LAPIC_ENABLE) };
-    let registers = Registers::map(frame.start_address().as_u64(), 4096)?;
+    let registers = Registers::map(frame.start_address().as_u64(), 4096).map_err(Unusable::Map)?;
+    // First of all: while the APIC is off by software, it keeps every vector table entry masked.
+    registers.write(SPURIOUS, SOFTWARE_ENABLE | u32::from(SPURIOUS_VECTOR));
     registers.write(TIMER_ENTRY, MASKED);
     registers.write(LINT0, MASKED);
     registers.write(LINT1, DELIVER_NMI);
     registers.write(TASK_PRIORITY, 0);
-    registers.write(SPURIOUS, SOFTWARE_ENABLE | u32::from(SPURIOUS_VECTOR));
     BASE.store(registers.address(), Ordering::Relaxed);
     Ok(())
 }

@@ -14,12 +14,18 @@ pub type Backtrace = heapless::Vec<u64, DEPTH>;
 #[inline(never)]
 #[must_use]
 pub fn here() -> Backtrace {
+    let mut backtrace = Backtrace::new();
+    follow(frame_pointer(), &mut backtrace);
+    backtrace
+}
+
+/// The frame pointer of the function that asks.
+#[inline(always)]
+pub(crate) fn frame_pointer() -> u64 {
     let frame_pointer: u64;
     // SAFETY: it copies one register and touches nothing else.
     unsafe { asm!("mov {}, rbp", out(reg) frame_pointer, options(nomem, nostack, preserves_flags)) };
-    let mut backtrace = Backtrace::new();
-    follow(frame_pointer, &mut backtrace);
-    backtrace
+    frame_pointer
 }
 
 /// The stack of what an exception interrupted, the interrupted instruction first.
@@ -67,8 +73,12 @@ extern "C" fn read_word(word: u64) {
     let word = word as *mut Word;
     // SAFETY: `read` passes the address of a local of its own that outlives this call.
     let address = unsafe { (*word).address };
-    // SAFETY: a volatile read is one load; if nothing is mapped there, the page fault is caught and diverted.
-    let value = unsafe { (address as *const u64).read_volatile() };
+    let value: u64;
+    // SAFETY: one load, which Rust knows nothing of; if it faults, the fault is caught and diverted, and the value is
+    // never used. Whatever it reads is only reported.
+    unsafe {
+        asm!("mov {value}, [{address}]", address = in(reg) address, value = out(reg) value, options(nostack, readonly, preserves_flags))
+    };
     // SAFETY: as above; `read` is the only one who knows the local.
     unsafe { (*word).value = value };
 }

@@ -12,7 +12,10 @@ use limine::{
     },
 };
 use spin::Once;
-use steward_frames::{MapError, MemoryMap, RawEntry, Repairs};
+use steward_frames::{MapError, MemoryMap, PhysicalAddress, RawEntry, Repairs};
+use x86_64::registers::control::Cr4Flags;
+
+use crate::{cpu, layout::image};
 
 /// Stack that the loader gives the kernel until it has one of its own, in bytes.
 const LOADER_STACK_BYTES: u64 = 64 * 1024;
@@ -70,7 +73,7 @@ pub struct Handover {
     pub kernel_virtual: u64,
     /// Where the loader's page tables show physical address 0; of no use once the kernel has its own.
     pub loader_direct_map: u64,
-    /// The kernel's command line; bytes that are not UTF-8 show as `?`.
+    /// The kernel's command line; cut at 1 KiB, and bytes that are not printable ASCII show as `?`.
     pub command_line: heapless::String<COMMAND_LINE_BYTES>,
     /// Physical address of the ACPI root pointer, where there is one.
     pub rsdp: Option<u64>,
@@ -87,6 +90,10 @@ pub enum HandoverError {
     Missing(&'static str),
     /// The memory map is of no use.
     MemoryMap(MapError),
+    /// The kernel is not where its image was linked to be, or not at a frame boundary.
+    Misplaced,
+    /// Paging has five levels, and the kernel's page tables have four.
+    FiveLevels,
 }
 
 impl fmt::Display for HandoverError {
@@ -94,6 +101,10 @@ impl fmt::Display for HandoverError {
         match self {
             Self::Revision => f.write_str("the boot loader does not speak revision 2 of the Limine protocol"),
             Self::Missing(what) => write!(f, "the boot loader did not say {what}"),
+            Self::Misplaced => f.write_str("the boot loader did not put the kernel where it is linked to be"),
+            Self::FiveLevels => {
+                f.write_str("the boot loader switched on paging with five levels; the kernel needs four")
+            }
             Self::MemoryMap(error) => write!(f, "the boot loader's memory map cannot be used: {error}"),
         }
     }
@@ -122,6 +133,14 @@ fn copy() -> Result<Handover, HandoverError> {
     let direct_map = DIRECT_MAP.get_response().ok_or(HandoverError::Missing("where it maps all memory"))?;
     let map = MEMORY_MAP.get_response().ok_or(HandoverError::Missing("what memory there is"))?;
     let kernel = KERNEL_ADDRESS.get_response().ok_or(HandoverError::Missing("where it put the kernel"))?;
+    let (kernel_physical, kernel_virtual) = (kernel.physical_base(), kernel.virtual_base());
+    let is_frame = PhysicalAddress::new(kernel_physical).is_some_and(|address| address.offset_in_frame() == 0);
+    if kernel_virtual != image::start() || !is_frame {
+        return Err(HandoverError::Misplaced);
+    }
+    if cpu::control_4().contains(Cr4Flags::L5_PAGING) {
+        return Err(HandoverError::FiveLevels);
+    }
     let entries = map.entries().iter().map(|entry| RawEntry {
         base: entry.base,
         length: entry.length,
@@ -132,8 +151,8 @@ fn copy() -> Result<Handover, HandoverError> {
         loader: loader_name(),
         memory,
         repairs,
-        kernel_physical: kernel.physical_base(),
-        kernel_virtual: kernel.virtual_base(),
+        kernel_physical,
+        kernel_virtual,
         loader_direct_map: direct_map.offset(),
         command_line: COMMAND_LINE.get_response().map(|line| text(line.cmdline().to_bytes())).unwrap_or_default(),
         rsdp: RSDP.get_response().map(|rsdp| physical(rsdp.address() as u64, direct_map.offset())),

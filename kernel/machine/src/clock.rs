@@ -17,7 +17,7 @@ const CALIBRATION_NS: u64 = 4_000_000;
 pub(crate) trait Reference {
     /// Nanoseconds since some moment of its own, rising.
     ///
-    /// `None` when it shows that there is no such clock.
+    /// `None` when it can no longer say, or shows that there is no such clock.
     fn nanoseconds(&mut self) -> Option<u64>;
 }
 
@@ -89,31 +89,63 @@ fn to_nanoseconds(ticks: u64, hz: u64) -> u64 {
     (u128::from(ticks) * 1_000_000_000 / u128::from(hz)) as u64
 }
 
-/// Calibrates the time-stamp counter and, beside it, `counter`, which counts up at an unknown rate.
-///
-/// `hpet` is the physical address of an HPET, if there is one; without, or when it stands still, the PIT serves.
-/// `None` when neither runs: the machine then has no clock that the kernel can trust.
-pub(crate) fn calibrate(hpet: Option<u64>, mut counter: impl FnMut() -> u64) -> Option<Calibration> {
-    let by_hpet = hpet.and_then(hpet::Hpet::start).and_then(|clock| watch(clock, Source::Hpet, &mut counter));
-    let calibration = by_hpet.or_else(|| watch(pit::Pit::start(), Source::Pit, &mut counter))?;
+/// Calibrates the time-stamp counter, which tells the time from then on, and beside it `counter`; see [`measure`].
+pub(crate) fn calibrate(hpet: Option<u64>, counter: impl FnMut() -> u64) -> Option<Calibration> {
+    let calibration = measure(hpet, counter)?;
     TSC_HZ.store(calibration.tsc_hz, Ordering::Relaxed);
     SOURCE.store(if calibration.source == Source::Hpet { 1 } else { 2 }, Ordering::Relaxed);
     Some(calibration)
 }
 
+/// Measures the time-stamp counter and, beside it, `counter`, which counts up at an unknown rate.
+///
+/// `hpet` is the physical address of an HPET, if there is one; without, or when it stands still, the PIT serves.
+/// `None` when neither runs: the machine then has no clock that the kernel can trust.
+pub(crate) fn measure(hpet: Option<u64>, mut counter: impl FnMut() -> u64) -> Option<Calibration> {
+    let by_hpet = hpet.and_then(hpet::Hpet::start).and_then(|clock| watch(clock, Source::Hpet, &mut counter));
+    // A run that was held up for longer than the PIT counts is worth another.
+    by_hpet.or_else(|| (0..3).find_map(|_| watch(pit::Pit::start(), Source::Pit, &mut counter)))
+}
+
 /// Gives up on a clock that has not moved after this many readings.
 const PATIENCE: u32 = 1_000_000;
+/// Readings of which the least disturbed is used.
+const SAMPLES: u32 = 5;
+
+/// The clocks at one moment.
+struct Sample {
+    reference: u64,
+    tsc: u64,
+    counter: u64,
+}
+
+/// Reads all clocks together: of several tries the one that took least time, as an emulator may be held up at any point.
+fn sample(clock: &mut impl Reference, counter: &mut impl FnMut() -> u64) -> Option<Sample> {
+    let mut best: Option<(u64, Sample)> = None;
+    for _ in 0..SAMPLES {
+        let before = ticks();
+        let reference = clock.nanoseconds()?;
+        let counter = counter();
+        let width = ticks().wrapping_sub(before);
+        if best.as_ref().is_none_or(|(narrowest, _)| width < *narrowest) {
+            best = Some((width, Sample { reference, tsc: before, counter }));
+        }
+    }
+    best.map(|(_, sample)| sample)
+}
 
 fn watch(mut clock: impl Reference, source: Source, counter: &mut impl FnMut() -> u64) -> Option<Calibration> {
-    let (start, tsc_start, counter_start) = (clock.nanoseconds()?, ticks(), counter());
+    let start = sample(&mut clock, counter)?;
     for _ in 0..PATIENCE {
-        let elapsed = clock.nanoseconds()?.wrapping_sub(start);
-        if elapsed >= CALIBRATION_NS {
-            let tsc = ticks().wrapping_sub(tsc_start);
-            let counted = counter().wrapping_sub(counter_start);
-            let rate = |ticks: u64| (u128::from(ticks) * 1_000_000_000 / u128::from(elapsed)) as u64;
-            return Some(Calibration { source, tsc_hz: rate(tsc), counter_hz: rate(counted) });
+        if clock.nanoseconds()?.wrapping_sub(start.reference) < CALIBRATION_NS {
+            continue;
         }
+        let end = sample(&mut clock, counter)?;
+        let elapsed = end.reference.wrapping_sub(start.reference);
+        let rate =
+            |from: u64, to: u64| (u128::from(to.wrapping_sub(from)) * 1_000_000_000 / u128::from(elapsed)) as u64;
+        let (tsc_hz, counter_hz) = (rate(start.tsc, end.tsc), rate(start.counter, end.counter));
+        return Some(Calibration { source, tsc_hz, counter_hz });
     }
     None
 }

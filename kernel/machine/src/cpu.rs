@@ -16,6 +16,8 @@ pub struct Features {
     pub umip: bool,
     /// Global pages.
     pub global_pages: bool,
+    /// Machine-check exceptions.
+    pub machine_check: bool,
     /// 1 GiB pages.
     pub gigabyte_pages: bool,
     /// x2APIC mode.
@@ -39,11 +41,19 @@ pub fn features() -> Features {
         smap: extended.as_ref().is_some_and(raw_cpuid::ExtendedFeatures::has_smap),
         umip: extended.as_ref().is_some_and(raw_cpuid::ExtendedFeatures::has_umip),
         global_pages: basic.as_ref().is_some_and(raw_cpuid::FeatureInfo::has_pge),
+        machine_check: basic.as_ref().is_some_and(raw_cpuid::FeatureInfo::has_mce),
         gigabyte_pages: processor.as_ref().is_some_and(raw_cpuid::ExtendedProcessorFeatureIdentifiers::has_1gib_pages),
         x2apic: basic.as_ref().is_some_and(raw_cpuid::FeatureInfo::has_x2apic),
         invariant_tsc: cpu.get_advanced_power_mgmt_info().as_ref().is_some_and(raw_cpuid::ApmInfo::has_invariant_tsc),
         hypervisor: basic.as_ref().is_some_and(raw_cpuid::FeatureInfo::has_hypervisor),
     }
+}
+
+/// Bits of a physical address that this CPU has (CPUID leaf 8000_0008H), 36 when it does not say.
+#[must_use]
+pub fn physical_address_bits() -> u32 {
+    let sizes = CpuId::new().get_processor_capacity_feature_info();
+    sizes.map_or(36, |sizes| u32::from(sizes.physical_address_bits()).clamp(32, 52))
 }
 
 /// A text of at most 48 bytes, as CPUID gives them.
@@ -72,16 +82,22 @@ fn cut(text: &str) -> Name {
     text.chars().filter(char::is_ascii).take(48).collect()
 }
 
-/// Switches on the protections that this CPU has: global pages, SMEP, SMAP, UMIP.
-pub(crate) fn protect() {
+/// What is switched on of what this CPU has: global pages, machine checks, SMEP, SMAP, UMIP.
+pub(crate) fn wanted() -> Cr4Flags {
     let features = features();
     let wanted = [
         (features.global_pages, Cr4Flags::PAGE_GLOBAL),
+        (features.machine_check, Cr4Flags::MACHINE_CHECK_EXCEPTION),
         (features.smep, Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION),
         (features.smap, Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION),
         (features.umip, Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION),
     ];
-    let flags = wanted.into_iter().filter_map(|(has, flag)| has.then_some(flag)).collect::<Cr4Flags>();
+    wanted.into_iter().filter_map(|(has, flag)| has.then_some(flag)).collect()
+}
+
+/// Switches on what [`wanted`] names.
+pub(crate) fn protect() {
+    let flags = wanted();
     // SAFETY: each flag is set only when CPUID announces it; the kernel has no user pages that SMEP or SMAP would keep
     // it from, and its tables mark global what all address spaces share.
     unsafe { Cr4::update(|current| current.insert(flags)) };

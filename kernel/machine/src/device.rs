@@ -5,7 +5,8 @@ use crate::memory::{self, MapError};
 /// A device's registers.
 ///
 /// # Invariants
-/// `base` is the virtual address of a device mapping that is never taken away, from [`memory::map_device`].
+/// `base` is the virtual address, a multiple of eight, of a device mapping that is never taken away, from
+/// [`memory::map_device`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Registers {
     base: u64,
@@ -15,9 +16,12 @@ impl Registers {
     /// Maps `bytes` of registers from physical address `physical`.
     ///
     /// # Errors
-    /// When the device window or memory for page tables is used up.
+    /// [`MapError`] when no device can be there, or the device window or memory for page tables is used up.
     pub(crate) fn map(physical: u64, bytes: u64) -> Result<Self, MapError> {
-        // INVARIANT: `map_device` gives mappings for ever.
+        if !physical.is_multiple_of(8) {
+            return Err(MapError::Misaligned);
+        }
+        // INVARIANT: `map_device` gives mappings for ever, and keeps the place within the page.
         Ok(Self { base: memory::map_device(physical, bytes)? })
     }
 

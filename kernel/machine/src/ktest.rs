@@ -6,6 +6,7 @@ use steward_harness_guest::Descriptor;
 #[cfg(target_os = "none")]
 #[must_use]
 pub fn tests() -> &'static [Descriptor] {
+    // SAFETY: the linker script defines both names, and they are used as addresses only.
     unsafe extern "C" {
         static __start_steward_ktest: u8;
         static __stop_steward_ktest: u8;

@@ -7,11 +7,11 @@ mod paging;
 mod tables;
 mod time;
 
-use crate::trap::{Escape, Fault, catch};
+use crate::trap::{Escape, Fault, catch_asynchronous};
 
 /// The fault that `function(argument)` causes.
 fn fault_of(function: extern "C" fn(u64), argument: u64) -> Result<Fault, &'static str> {
-    match catch(function, argument) {
+    match catch_asynchronous(function, argument) {
         Err(Escape::Fault(fault)) => Ok(fault),
         Err(Escape::Called) => Err("it escaped"),
         Ok(()) => Err("nothing faulted"),

@@ -10,7 +10,7 @@
 
 /// Where physical address 0 appears in the direct map.
 pub const DIRECT_MAP: u64 = 0xffff_8000_0000_0000;
-/// End of the direct map: 64 TiB, more than 46 bits of physical address reach.
+/// End of the direct map: 64 TiB, what 46 bits of physical address reach.
 pub const DIRECT_MAP_END: u64 = DEVICES;
 /// Start of the window in which device registers are mapped.
 pub const DEVICES: u64 = 0xffff_c000_0000_0000;
@@ -28,6 +28,8 @@ pub const PAGE_BYTES: u64 = 4096;
 
 /// Edges of the kernel's image, from the linker script `images/kernel.ld`. All are page-aligned.
 pub mod image {
+    // SAFETY: the linker script defines the six names as edges of the image; they are never read, only their addresses
+    // are taken.
     unsafe extern "C" {
         static __text_start: u8;
         static __text_end: u8;

@@ -20,11 +20,16 @@ use x86_64::{
 
 pub(crate) use build::build;
 
-use crate::layout::{DEVICES, DEVICES_BYTES, DIRECT_MAP, DIRECT_MAP_END, PAGE_BYTES};
+use crate::{
+    boot, cpu,
+    layout::{DEVICES, DEVICES_BYTES, DIRECT_MAP, DIRECT_MAP_END, PAGE_BYTES},
+};
 
 /// The machine's free frames; set when the page tables are built.
 static FRAMES: Mutex<Option<FrameSource>> = Mutex::new(None);
-/// The page tables in force. Lock order: this one before [`FRAMES`].
+/// The page tables in force.
+///
+/// Lock order: the heap's lock or this one, then [`NEXT_DEVICE`], then [`FRAMES`]. No interrupt handler takes any of them.
 static TABLES: Mutex<Option<OffsetPageTable<'static>>> = Mutex::new(None);
 /// First free address of the device window.
 static NEXT_DEVICE: Mutex<u64> = Mutex::new(DEVICES);
@@ -36,10 +41,14 @@ pub enum MapError {
     OutOfFrames(TakeError),
     /// Its window of the address space is used up.
     WindowFull,
-    /// The physical address is beyond what the direct map reaches.
+    /// The physical address is beyond what the CPU has, or what the direct map reaches.
     OutOfReach,
     /// Something else is mapped there.
     InUse,
+    /// A device is said to have its registers in the machine's memory.
+    InMemory,
+    /// A device's registers do not begin at a multiple of eight.
+    Misaligned,
     /// The kernel's page tables are not in force yet.
     TooEarly,
 }
@@ -49,8 +58,10 @@ impl fmt::Display for MapError {
         match self {
             Self::OutOfFrames(error) => write!(f, "{error}"),
             Self::WindowFull => f.write_str("its window of the address space is used up"),
-            Self::OutOfReach => f.write_str("the direct map does not reach that far"),
+            Self::OutOfReach => f.write_str("there is no such physical address, or the direct map does not reach it"),
             Self::InUse => f.write_str("something else is mapped there"),
+            Self::InMemory => f.write_str("a device's registers cannot lie in the machine's memory"),
+            Self::Misaligned => f.write_str("the registers do not begin at a multiple of eight"),
             Self::TooEarly => f.write_str("the kernel's page tables are not in force yet"),
         }
     }
@@ -71,13 +82,13 @@ unsafe impl FrameAllocator<Size4KiB> for TableFrames<'_> {
 /// Takes frames from the machine's free ones. They hold whatever they held.
 ///
 /// # Errors
-/// [`MapError::OutOfFrames`] with the source's reason; [`MapError::TooEarly`] before [`build`].
+/// [`MapError::OutOfFrames`] with the source's reason; [`MapError::TooEarly`] before the page tables are built.
 pub fn take_frames(request: Request) -> Result<Run<Owned>, MapError> {
     let mut frames = FRAMES.lock();
     frames.as_mut().ok_or(MapError::TooEarly)?.take_run(request).map_err(MapError::OutOfFrames)
 }
 
-/// Where every byte of the machine's memory went; `None` before [`build`].
+/// Where every byte of the machine's memory went; `None` before the page tables are built.
 #[must_use]
 pub fn memory_use() -> Option<MemoryUse> {
     FRAMES.lock().as_ref().map(FrameSource::memory_use)
@@ -132,15 +143,32 @@ pub(crate) fn map_run(address: u64, run: Run<Owned>) -> Result<(), MapError> {
     Ok(())
 }
 
+/// End of `bytes` from `physical`, when this CPU has such addresses.
+fn reachable_end(physical: u64, bytes: u64) -> Result<u64, MapError> {
+    let end = physical.checked_add(bytes).ok_or(MapError::OutOfReach)?;
+    if end <= 1 << cpu::physical_address_bits() { Ok(end) } else { Err(MapError::OutOfReach) }
+}
+
+/// Whether any of the bytes belong to memory that the kernel or the loader uses, by the loader's map.
+fn is_memory(first: u64, end: u64) -> bool {
+    use steward_frames::RegionKind::{BootloaderReclaimable, KernelAndModules, Usable};
+    let regions = boot::handover().map_or(&[][..], |handover| handover.memory.regions());
+    regions.iter().any(|region| {
+        matches!(region.kind, Usable | BootloaderReclaimable | KernelAndModules)
+            && region.range.start_address() < end
+            && first < region.range.end_address()
+    })
+}
+
 /// Maps `bytes` of device registers at `physical`, uncached, and gives their virtual address. The mapping is for ever.
 ///
 /// # Errors
-/// [`MapError`] when the window or memory for page tables is used up.
+/// [`MapError`] when no device can be there, or the window or memory for page tables is used up.
 pub(crate) fn map_device(physical: u64, bytes: u64) -> Result<u64, MapError> {
     let first = physical & !(PAGE_BYTES - 1);
-    let end = physical.checked_add(bytes).ok_or(MapError::OutOfReach)?.next_multiple_of(PAGE_BYTES);
-    if end > 1 << 52 {
-        return Err(MapError::OutOfReach);
+    let end = reachable_end(physical, bytes)?.next_multiple_of(PAGE_BYTES);
+    if is_memory(first, end) {
+        return Err(MapError::InMemory);
     }
     let mut tables = TABLES.lock();
     let tables = tables.as_mut().ok_or(MapError::TooEarly)?;
@@ -162,7 +190,7 @@ pub(crate) fn map_device(physical: u64, bytes: u64) -> Result<u64, MapError> {
 /// # Errors
 /// [`MapError`] when the direct map does not reach that far, or memory for page tables is used up.
 pub(crate) fn map_firmware(physical: u64, bytes: u64) -> Result<u64, MapError> {
-    let end = physical.checked_add(bytes).ok_or(MapError::OutOfReach)?;
+    let end = reachable_end(physical, bytes)?;
     if end > DIRECT_MAP_END - DIRECT_MAP {
         return Err(MapError::OutOfReach);
     }
@@ -189,13 +217,17 @@ pub struct Mapping {
     pub executable: bool,
     /// Whether user mode may use it.
     pub user: bool,
+    /// Whether accesses go past the caches, as a device's must.
+    pub uncached: bool,
 }
 
 /// What is mapped at `address`; `None` when nothing is, or the address is not canonical.
+///
+/// Never waits, so that the report of a fault may ask: in the middle of a change of the page tables it says `None`.
 #[must_use]
 pub fn mapping(address: u64) -> Option<Mapping> {
     let address = VirtAddr::try_new(address).ok()?;
-    let tables = TABLES.lock();
+    let tables = TABLES.try_lock()?;
     let TranslateResult::Mapped { frame, offset, flags } = tables.as_ref()?.translate(address) else { return None };
     let page_bytes = match frame {
         MappedFrame::Size4KiB(_) => PAGE_BYTES,
@@ -208,5 +240,6 @@ pub fn mapping(address: u64) -> Option<Mapping> {
         writable: flags.contains(PageTableFlags::WRITABLE),
         executable: !flags.contains(PageTableFlags::NO_EXECUTE),
         user: flags.contains(PageTableFlags::USER_ACCESSIBLE),
+        uncached: flags.contains(PageTableFlags::NO_CACHE | PageTableFlags::WRITE_THROUGH),
     })
 }

@@ -20,6 +20,10 @@ const SLP_EN: u16 = 1 << 13;
 const SCI_EN: u16 = 1 << 0;
 /// Sleep types stand in bits 10 to 12 of a PM1 control register.
 const SLP_TYP_AT: u16 = 10;
+const SLP_TYP: u16 = 0b111 << SLP_TYP_AT;
+/// Keyboard controller: command and status port, and the status bit that says a command has not been taken yet.
+const KEYBOARD_COMMAND: IoPort = IoPort::new(0x64);
+const INPUT_FULL: u8 = 1 << 1;
 /// Sleep control register of hardware-reduced ACPI (table 4.20): type in bits 2 to 4, enable in bit 5.
 const SLEEP_CONTROL_ENABLE: u8 = 1 << 5;
 
@@ -58,9 +62,14 @@ pub fn off() -> Result<core::convert::Infallible, &'static str> {
                 IoPort::new(port).write_u8(value);
                 wait(|| a.read_u16() & SCI_EN != 0);
             }
-            a.write_u16(u16::from(types.0) << SLP_TYP_AT | SLP_EN);
-            if let Some(b) = b {
-                b.write_u16(u16::from(types.1) << SLP_TYP_AT | SLP_EN);
+            // The type first and the order to sleep last, on both; the other bits stay as they are.
+            let prepared = |register: IoPort, kind: u8| register.read_u16() & !SLP_TYP | u16::from(kind) << SLP_TYP_AT;
+            let (value_a, value_b) = (prepared(a, types.0), b.map(|b| (b, prepared(b, types.1))));
+            a.write_u16(value_a);
+            a.write_u16(value_a | SLP_EN);
+            if let Some((b, value)) = value_b {
+                b.write_u16(value);
+                b.write_u16(value | SLP_EN);
             }
         }
         PowerOff::SleepControl { register, kind } => write(register, kind << 2 | SLEEP_CONTROL_ENABLE),
@@ -82,8 +91,14 @@ pub fn reset() -> ! {
     IoPort::new(0xcf9).write_u8(0x02);
     IoPort::new(0xcf9).write_u8(0x06);
     pause();
-    // Keyboard controller command 0xfe pulses the reset line.
-    IoPort::new(0x64).write_u8(0xfe);
+    // Keyboard controller command 0xfe pulses the reset line. It takes commands when its input buffer is empty, which a
+    // machine without one never says.
+    for _ in 0..100_000 {
+        if KEYBOARD_COMMAND.read_u8() & INPUT_FULL == 0 {
+            break;
+        }
+    }
+    KEYBOARD_COMMAND.write_u8(0xfe);
     pause();
     let nothing = DescriptorTablePointer { limit: 0, base: VirtAddr::zero() };
     // SAFETY: the empty table makes the next exception a triple fault, which is what is wanted.

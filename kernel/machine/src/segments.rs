@@ -53,13 +53,43 @@ struct Segments {
     table: GlobalDescriptorTable,
     code: SegmentSelector,
     data: SegmentSelector,
-    task: SegmentSelector,
 }
 
-static TASK: Once<TaskStateSegment> = Once::new();
-static SEGMENTS: Once<Segments> = Once::new();
+impl Segments {
+    fn new() -> Self {
+        let mut table = GlobalDescriptorTable::new();
+        let code = table.append(Descriptor::kernel_code_segment());
+        let data = table.append(Descriptor::kernel_data_segment());
+        Self { table, code, data }
+    }
 
-/// Loads the kernel's own segments, with `stacks` for the vectors of [`Ist::ALL`], in that order.
+    fn load(&'static self) {
+        self.table.load();
+        // SAFETY: `code` is a 64-bit ring-0 code segment of the table just loaded.
+        unsafe { CS::set_reg(self.code) };
+        // SAFETY: `data` is a writable ring-0 data segment of that table, as SS must be in ring 0.
+        unsafe { SS::set_reg(self.data) };
+        // SAFETY: in 64-bit mode the base and limit of DS are not used.
+        unsafe { DS::set_reg(SegmentSelector::NULL) };
+        // SAFETY: likewise for ES.
+        unsafe { ES::set_reg(SegmentSelector::NULL) };
+        // SAFETY: nothing in the kernel addresses through FS, so losing its base loses nothing.
+        unsafe { FS::set_reg(SegmentSelector::NULL) };
+        // SAFETY: nor through GS yet; its base is set when CPUs get data of their own.
+        unsafe { GS::set_reg(SegmentSelector::NULL) };
+    }
+}
+
+static EARLY: Once<Segments> = Once::new();
+static TASK: Once<TaskStateSegment> = Once::new();
+static SEGMENTS: Once<(Segments, SegmentSelector)> = Once::new();
+
+/// Loads segments of the kernel's own, so that the loader's are not needed any more. There are no extra stacks yet.
+pub(crate) fn init_early() {
+    EARLY.call_once(Segments::new).load();
+}
+
+/// Loads the kernel's segments, with `stacks` for the vectors of [`Ist::ALL`], in that order.
 pub(crate) fn init(stacks: &[Stack; 3]) {
     let task = TASK.call_once(|| {
         let mut task = TaskStateSegment::new();
@@ -68,26 +98,12 @@ pub(crate) fn init(stacks: &[Stack; 3]) {
         }
         task
     });
-    let segments = SEGMENTS.call_once(|| {
-        let mut table = GlobalDescriptorTable::new();
-        let code = table.append(Descriptor::kernel_code_segment());
-        let data = table.append(Descriptor::kernel_data_segment());
-        let task = table.append(Descriptor::tss_segment(task));
-        Segments { table, code, data, task }
+    let (segments, selector) = SEGMENTS.call_once(|| {
+        let mut segments = Segments::new();
+        let selector = segments.table.append(Descriptor::tss_segment(task));
+        (segments, selector)
     });
-    segments.table.load();
-    // SAFETY: `code` is a 64-bit ring-0 code segment of the table just loaded.
-    unsafe { CS::set_reg(segments.code) };
-    // SAFETY: `data` is a writable ring-0 data segment of that table, as SS must be in ring 0.
-    unsafe { SS::set_reg(segments.data) };
-    // SAFETY: in 64-bit mode the base and limit of DS are not used.
-    unsafe { DS::set_reg(SegmentSelector::NULL) };
-    // SAFETY: likewise for ES.
-    unsafe { ES::set_reg(SegmentSelector::NULL) };
-    // SAFETY: nothing in the kernel addresses through FS, so losing its base loses nothing.
-    unsafe { FS::set_reg(SegmentSelector::NULL) };
-    // SAFETY: nor through GS yet; its base is set when CPUs get data of their own.
-    unsafe { GS::set_reg(SegmentSelector::NULL) };
-    // SAFETY: `task` describes the static task state segment, filled above and never moved, and is loaded once.
-    unsafe { load_tss(segments.task) };
+    segments.load();
+    // SAFETY: the selector's task state segment was filled above, never moves, and is loaded once.
+    unsafe { load_tss(*selector) };
 }

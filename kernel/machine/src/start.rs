@@ -60,6 +60,7 @@ macro_rules! entry {
 /// First of all: time starts, and exceptions are reported.
 pub fn catch_exceptions() {
     clock::start();
+    segments::init_early();
     trap::init_early();
 }
 
@@ -120,7 +121,7 @@ pub fn protect() -> Result<(), StartError> {
 pub fn devices(handover: &Handover) {
     acpi::init(handover.rsdp);
     if let Err(error) = apic::init() {
-        log::error!("the local APIC cannot be reached: {error}");
+        log::error!("the local APIC cannot be used: {error}");
     }
     timer::init(acpi::get().and_then(|tables| tables.hpet));
     interrupts::enable();

@@ -31,8 +31,9 @@ pub(crate) fn init(hpet: Option<u64>) {
     registers.write(TIMER_ENTRY, MASKED);
     registers.write(TIMER_INITIAL, u32::MAX);
     let count_up = || u64::from(u32::MAX - registers.read(TIMER_CURRENT));
-    let Some(calibration) = clock::calibrate(hpet, count_up) else {
-        log::warn!("neither an HPET nor a PIT runs: the kernel keeps no time and has no tick");
+    let calibration = clock::calibrate(hpet, count_up).filter(|calibration| calibration.counter_hz >= TICK_HZ);
+    let Some(calibration) = calibration else {
+        log::warn!("no clock to calibrate against, neither HPET nor PIT: the kernel has no tick");
         return;
     };
     let reload = u32::try_from(calibration.counter_hz / TICK_HZ).unwrap_or(u32::MAX).max(1);

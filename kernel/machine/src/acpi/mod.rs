@@ -86,7 +86,7 @@ static ACPI: Once<Option<Acpi>> = Once::new();
 
 /// Reads the tables behind the root pointer at `rsdp`; call once, when the heap is up.
 ///
-/// A table that is damaged is left out with a warning in the log; without a root pointer there is nothing.
+/// When a table cannot be right, none is used, and the log says why: whoever wrote one wrong may have written more.
 pub(crate) fn init(rsdp: Option<u64>) {
     ACPI.call_once(|| match rsdp {
         Some(address) => read::tables(address)

@@ -16,11 +16,22 @@ use crate::{clock::HPET_ADDRESS_SPACE_AT, memory};
 
 /// Why the tables cannot be used.
 #[derive(Debug)]
-pub(super) struct Unusable(AcpiError);
+pub(super) enum Unusable {
+    /// Something that should be at this physical address cannot be there.
+    Unreachable(u64),
+    /// The table at this physical address has a length that no table has.
+    Length(u64, u32),
+    /// The `acpi` crate's reason.
+    Crate(AcpiError),
+}
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
+        match self {
+            Self::Unreachable(address) => write!(f, "nothing can be at {address:#x}"),
+            Self::Length(address, length) => write!(f, "the table at {address:#x} says it has {length} bytes"),
+            Self::Crate(error) => write!(f, "{error:?}"),
+        }
     }
 }
 
@@ -30,8 +41,10 @@ struct DirectMap;
 
 impl AcpiHandler for DirectMap {
     unsafe fn map_physical_region<T>(&self, physical_address: usize, size: usize) -> PhysicalMapping<Self, T> {
+        // A table may be shorter than the newest form of it, which the crate refers to as a whole.
+        let size = size.max(size_of::<T>());
         let address = memory::map_firmware(physical_address as u64, size as u64)
-            .unwrap_or_else(|error| panic!("firmware tables at {physical_address:#x} cannot be mapped: {error}"));
+            .unwrap_or_else(|error| panic!("ACPI table at {physical_address:#x}, checked before, is gone: {error}"));
         let start = NonNull::new(address as *mut T).expect("the direct map does not begin at address 0");
         // SAFETY: `map_firmware` has mapped `size` bytes from `address`, and the direct map is never taken away.
         unsafe { PhysicalMapping::new(physical_address, start, size, size, *self) }
@@ -49,15 +62,22 @@ fn bytes(address: u64, length: u64) -> Option<&'static [u8]> {
 }
 
 /// Reads every table that is used, behind the root pointer at physical address `rsdp`.
+///
+/// # Errors
+/// [`Unusable`] when the root pointer or a table is damaged: the `acpi` crate trusts addresses and lengths, so one that
+/// cannot be right keeps it from being asked at all.
 pub(super) fn tables(rsdp: u64) -> Result<Acpi, Unusable> {
-    // SAFETY: the boot loader names `rsdp` as the root pointer's address; the crate checks signature and checksum
-    // before it follows what is there.
-    let root = unsafe { AcpiTables::from_rsdp(DirectMap, rsdp as usize) }.map_err(Unusable)?;
+    let pointer = RootPointer::read(rsdp)?;
+    let mut tables = pointer.tables().map(table).collect::<Result<Vec<Table>, _>>()?;
+    let fadt = tables.iter().find(|table| table.signature == *b"FACP");
+    if let Some(dsdt) = fadt.map(|fadt| dsdt_address(fadt.address)).transpose()? {
+        tables.push(table(dsdt)?);
+    }
+    // SAFETY: the boot loader names `rsdp` as the root pointer's address. It and every table behind it have just been
+    // found to lie where they can be mapped, with sensible lengths; the crate checks signatures and checksums itself.
+    let root = unsafe { AcpiTables::from_rsdp(DirectMap, rsdp as usize) }.map_err(Unusable::Crate)?;
     let fadt = root.find_table::<Fadt>().map_err(|error| log::warn!("ACPI: no FADT: {error:?}")).ok();
     let dsdt = root.dsdt().ok();
-    let pointer = RootPointer::read(rsdp);
-    let mut tables: Vec<Table> = pointer.tables().filter_map(table).collect();
-    tables.extend(dsdt.as_ref().and_then(|dsdt| table(dsdt.address as u64 - HEADER_BYTES)));
     Ok(Acpi {
         rsdp,
         revision: pointer.revision,
@@ -73,7 +93,10 @@ pub(super) fn tables(rsdp: u64) -> Result<Acpi, Unusable> {
 /// Bytes of the header that every table begins with (ACPI 6.5, section 5.2.6).
 const HEADER_BYTES: u64 = 36;
 
-/// What the root pointer says (ACPI 6.5, section 5.2.5.3), where the `acpi` crate has found it sound.
+/// Longest table that is believed: servers have DSDTs of some hundred KiB.
+const LONGEST_TABLE: u64 = 4 << 20;
+
+/// What the root pointer says (ACPI 6.5, section 5.2.5.3), not yet found sound by the `acpi` crate.
 struct RootPointer {
     revision: u8,
     oem: [u8; 6],
@@ -84,17 +107,16 @@ struct RootPointer {
 }
 
 impl RootPointer {
-    fn read(address: u64) -> Self {
-        let nothing = Self { revision: 0, oem: [b' '; 6], entries: &[], entry_bytes: 4 };
-        let Some(pointer) = bytes(address, 20) else { return nothing };
+    fn read(address: u64) -> Result<Self, Unusable> {
+        let pointer = bytes(address, 20).ok_or(Unusable::Unreachable(address))?;
         let (revision, oem) = (pointer[15], pointer[9..15].try_into().expect("six bytes make six bytes"));
         let (root, entry_bytes) = match revision {
             0 => (number(&pointer[16..20]), 4),
-            _ => (bytes(address, 36).map_or(0, |pointer| number(&pointer[24..32])), 8),
+            _ => (number(&bytes(address, 36).ok_or(Unusable::Unreachable(address))?[24..32]), 8),
         };
-        let length = table(root).map_or(0, |root| u64::from(root.length));
-        let entries = bytes(root, length).and_then(|root| root.get(HEADER_BYTES as usize..)).unwrap_or(&[]);
-        Self { revision, oem, entries, entry_bytes }
+        let length = u64::from(table(root)?.length);
+        let root = bytes(root, length).ok_or(Unusable::Unreachable(root))?;
+        Ok(Self { revision, oem, entries: &root[HEADER_BYTES as usize..], entry_bytes })
     }
 
     /// Physical addresses of the tables.
@@ -103,16 +125,35 @@ impl RootPointer {
     }
 }
 
+/// Physical address of the DSDT, from the FADT at `fadt`: its 64-bit field when the table has one that is set
+/// (ACPI 6.5, table 5.9), else the 32-bit one.
+fn dsdt_address(fadt: u64) -> Result<u64, Unusable> {
+    const DSDT: usize = 40;
+    const X_DSDT: usize = 140;
+    let length = table(fadt)?.length;
+    let fadt = bytes(fadt, u64::from(length)).ok_or(Unusable::Unreachable(fadt))?;
+    let field = |at: usize, bytes: usize| fadt.get(at..at + bytes).map_or(0, number);
+    Ok(match field(X_DSDT, 8) {
+        0 => field(DSDT, 4),
+        address => address,
+    })
+}
+
 /// The little-endian number that up to eight bytes hold.
 fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// The table whose header is at physical `address`.
-fn table(address: u64) -> Option<Table> {
-    let header = bytes(address, HEADER_BYTES)?;
+/// The table whose header is at physical `address`, when all of it can be mapped.
+fn table(address: u64) -> Result<Table, Unusable> {
+    let header = bytes(address, HEADER_BYTES).ok_or(Unusable::Unreachable(address))?;
     let signature = header[..4].try_into().expect("four bytes make four bytes");
-    Some(Table { signature, address, length: number(&header[4..8]) as u32 })
+    let length = number(&header[4..8]) as u32;
+    if !(HEADER_BYTES..=LONGEST_TABLE).contains(&u64::from(length)) {
+        return Err(Unusable::Length(address, length));
+    }
+    bytes(address, u64::from(length)).ok_or(Unusable::Unreachable(address))?;
+    Ok(Table { signature, address, length })
 }
 
 fn checked_madt(raw: &PhysicalMapping<DirectMap, Madt>) -> Option<madt::Madt> {

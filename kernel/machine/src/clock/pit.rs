@@ -10,41 +10,36 @@ const CONTROL_B: IoPort = IoPort::new(0x61);
 
 /// Ticks a second: a third of the NTSC colour subcarrier.
 const HZ: u64 = 1_193_182;
-/// Channel 2, low byte then high byte, mode 2 (counts down again and again), binary.
-const RATE_GENERATOR: u8 = 0b1011_0100;
-/// Latch the count of channel 2, so that both bytes belong together.
-const LATCH: u8 = 0b1000_0000;
+/// Channel 2, low byte then high byte, mode 0 (counts down once and raises its output at the end), binary.
+const COUNT_DOWN: u8 = 0b1011_0000;
+/// Read-back of channel 2: latch its status, then its count, so that all three bytes belong together.
+const READ_BACK: u8 = 0b1100_1000;
+/// Bit of the status: the output is high, so the count has come to its end.
+const OUTPUT: u8 = 1 << 7;
 
-/// A running channel 2, whose 16-bit count is extended here.
-pub(super) struct Pit {
-    last: u16,
-    ticks: u64,
-}
+/// Channel 2 on its one way down, which takes 55 ms.
+pub(super) struct Pit;
 
 impl Pit {
     /// Starts the count.
     pub(super) fn start() -> Self {
         CONTROL_B.write_u8(CONTROL_B.read_u8() & !0b10 | 0b01);
-        COMMAND.write_u8(RATE_GENERATOR);
+        COMMAND.write_u8(COUNT_DOWN);
         // 0 stands for 65,536.
         CHANNEL_2.write_u8(0);
         CHANNEL_2.write_u8(0);
-        Self { last: count(), ticks: 0 }
+        Self
     }
 }
 
-fn count() -> u16 {
-    COMMAND.write_u8(LATCH);
-    let low = CHANNEL_2.read_u8();
-    u16::from_le_bytes([low, CHANNEL_2.read_u8()])
-}
-
 impl Reference for Pit {
-    /// A machine without a PIT reads all ones for ever, so that time stands still and the caller gives up.
+    /// A machine without a PIT reads all ones, as does one whose count has ended: neither can say.
     fn nanoseconds(&mut self) -> Option<u64> {
-        let now = count();
-        self.ticks += u64::from(self.last.wrapping_sub(now));
-        self.last = now;
-        Some(self.ticks * 1_000_000_000 / HZ)
+        COMMAND.write_u8(READ_BACK);
+        let status = CHANNEL_2.read_u8();
+        let low = CHANNEL_2.read_u8();
+        let count = u16::from_le_bytes([low, CHANNEL_2.read_u8()]);
+        let elapsed = u64::from(0_u16.wrapping_sub(count));
+        (status & OUTPUT == 0).then_some(elapsed * 1_000_000_000 / HZ)
     }
 }

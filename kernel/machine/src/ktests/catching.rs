@@ -36,6 +36,43 @@ fn escaping_abandons_the_innermost_function() {
     assert_eq!(catch(leave, 0), Err(Escape::Called));
 }
 
+#[ktest]
+fn escaping_from_an_attempt_passes_over_the_catches_within() {
+    extern "C" fn leave_all(_: u64) {
+        trap::escape_attempt();
+    }
+    // In the prompt's suite the outermost attempt is the one that runs this test, and escaping would end it.
+    if trap::is_attempting() {
+        return;
+    }
+    let ended = trap::attempt(&mut || {
+        let inner = catch(leave_all, 0);
+        panic!("the inner catch gave {inner:?}");
+    });
+    assert_eq!(ended, Err(Escape::Called));
+    assert!(!trap::is_attempting() && !trap::is_catching());
+}
+
+#[ktest]
+fn an_nmi_is_not_taken_for_the_fault_of_what_runs() {
+    extern "C" fn send(_: u64) {
+        crate::apic::send_nmi_to_self();
+        for _ in 0..1_000_000 {
+            core::hint::spin_loop();
+        }
+    }
+    fn escape_from_fatal(fault: &trap::Fault) -> ! {
+        assert_eq!(fault.frame.vector, 2);
+        trap::escape()
+    }
+    if trap::is_catching() {
+        return;
+    }
+    // The machine is this test's own, so the handler need not be put back.
+    trap::set_fatal_handler(escape_from_fatal);
+    assert_eq!(catch(send, 0), Err(Escape::Called), "the fatal handler saw it, and not the catch");
+}
+
 #[ktest(should_panic)]
 fn escaping_from_nowhere_panics() {
     // In the prompt's suite a catch is under way: that one's end is this test's.

@@ -120,9 +120,7 @@ fn a_backtrace_names_its_callers_in_order() {
 #[ktest]
 fn a_backtrace_of_a_fault_starts_at_the_fault_and_goes_on_to_the_callers() {
     // The frames of a caught fault are gone, so this one is made up to have struck in this very function.
-    let caller_frame: u64;
-    // SAFETY: it copies one register and touches nothing else.
-    unsafe { core::arch::asm!("mov {}, rbp", out(reg) caller_frame, options(nomem, nostack, preserves_flags)) };
+    let caller_frame = backtrace::frame_pointer();
     let rip = layout::image::start() + 16;
     let frame = trap::TrapFrame { rip, rbp: caller_frame, ..trap::TrapFrame::default() };
     let trace = backtrace::of(&frame);
@@ -139,6 +137,14 @@ fn a_backtrace_of_a_wild_jump_names_the_caller() {
     let rsp = &raw const return_address as u64;
     let frame = trap::TrapFrame { rip: 0x666_0000, rsp, ..trap::TrapFrame::default() };
     assert_eq!(backtrace::of(&frame).as_slice(), [0x666_0000, return_address]);
+}
+
+#[ktest]
+fn a_backtrace_of_a_wild_jump_on_a_wild_stack_ends() {
+    for rsp in [0, 1, 0x1003, layout::STACKS + 3, 1 << 60, u64::MAX] {
+        let frame = trap::TrapFrame { rip: 0x666_0000, rsp, ..trap::TrapFrame::default() };
+        assert_eq!(backtrace::of(&frame).as_slice(), [0x666_0000], "stack pointer {rsp:#x}");
+    }
 }
 
 #[ktest]

@@ -110,6 +110,17 @@ fn the_direct_map_shows_all_memory_and_lets_none_be_executed() {
 }
 
 #[ktest]
+fn what_is_read_only_in_the_image_is_so_in_the_direct_map() {
+    for part in [Part::Text, Part::ReadOnlyData] {
+        let (start, end) = part.bounds();
+        for page in (start..end).step_by(4096) {
+            let physical = memory::mapping(page).expect("the image is mapped as a whole").physical;
+            assert_page_fault(fault::write, memory::direct(physical), PRESENT | WRITE);
+        }
+    }
+}
+
+#[ktest]
 fn the_guard_below_a_stack_faults_and_the_stack_does_not() {
     let stack = Stack::new(8192).expect("there is memory for a stack");
     fault_of(fault::write, stack.bottom()).expect_err("the lowest word of a stack may be written");
@@ -127,14 +138,16 @@ fn a_device_register_is_mapped_uncached_and_not_executable() {
     let address = memory::map_device(local_apic + 0x30, 4).expect("the device window has room");
     let mapping = memory::mapping(address).expect("it is mapped now");
     assert_eq!(mapping.physical, local_apic + 0x30);
-    assert!(mapping.writable && !mapping.executable && !mapping.user, "{mapping:?}");
+    assert!(mapping.uncached && mapping.writable && !mapping.executable && !mapping.user, "{mapping:?}");
     assert_page_fault(fault::execute, address, PRESENT | FETCH);
 }
 
 #[ktest]
 fn what_the_address_space_cannot_reach_is_an_error() {
     memory::map_device(u64::MAX - 10, 100).expect_err("that wraps round");
-    memory::map_device(1 << 52, 4096).expect_err("that is beyond every physical address");
+    memory::map_device(1 << 51, 4096).expect_err("that is beyond every physical address");
     memory::map_device(0, layout::DEVICES_BYTES + 4096).expect_err("that is larger than the window");
     memory::map_firmware(1 << 51, 4096).expect_err("that is beyond the direct map");
+    let ram = boot::handover().expect("the kernel was handed a memory map").kernel_physical;
+    memory::map_device(ram, 8).expect_err("the kernel itself is no device");
 }

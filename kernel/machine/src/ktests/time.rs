@@ -17,13 +17,15 @@ fn the_time_stamp_counter_rises() {
 }
 
 #[ktest]
-fn nanoseconds_rise_and_fit_the_counter() {
-    let (ticks, start) = (clock::ticks(), clock::nanoseconds());
-    while clock::nanoseconds() - start < SECOND_NS / 100 {}
-    let (ticks, elapsed) = (clock::ticks() - ticks, clock::nanoseconds() - start);
-    let hz = clock::tsc_hz().expect("the counter was calibrated");
-    let expected = (u128::from(elapsed) * u128::from(hz) / u128::from(SECOND_NS)) as u64;
-    assert!(ticks.abs_diff(expected) < expected / 10, "{ticks} ticks in {elapsed} ns at {hz} Hz");
+fn nanoseconds_rise() {
+    let start = clock::nanoseconds();
+    let mut last = start;
+    for _ in 0..1000 {
+        let now = clock::nanoseconds();
+        assert!(now >= last, "{now} after {last}");
+        last = now;
+    }
+    assert!(last > start, "a thousand readings took no time");
 }
 
 #[ktest]
@@ -36,23 +38,38 @@ fn the_clocks_were_calibrated_to_plausible_rates() {
 }
 
 #[ktest(machine = "q35")]
-fn a_second_calibration_agrees_with_the_first() {
-    let first = clock::tsc_hz().expect("the time-stamp counter was calibrated");
-    let again = clock::calibrate(None, clock::ticks).expect("a q35 has a PIT").tsc_hz;
-    assert!(first.abs_diff(again) < first / 4, "{first} Hz by the HPET, {again} Hz by the PIT");
+fn the_pit_agrees_with_the_hpet() {
+    let hpet = crate::acpi::get().and_then(|tables| tables.hpet);
+    // A machine that is held up in the middle measures anything; of several tries one is undisturbed.
+    for _ in 0..20 {
+        let by_hpet = clock::measure(hpet, clock::ticks).expect("a q35 has an HPET");
+        let by_pit = clock::measure(None, clock::ticks).expect("a q35 has a PIT");
+        assert_eq!((by_hpet.source, by_pit.source), (clock::Source::Hpet, clock::Source::Pit));
+        if by_hpet.tsc_hz.abs_diff(by_pit.tsc_hz) < by_hpet.tsc_hz / 100 {
+            return;
+        }
+    }
+    panic!("the two never agree within 1 %");
 }
 
 #[ktest]
 fn the_timer_ticks_at_its_rate() {
-    // A machine that is starved of CPU loses ticks, so only too many and none at all are wrong within a short time.
-    let (start, before) = (clock::nanoseconds(), timer::ticks());
-    while clock::nanoseconds() - start < SECOND_NS / 5 || timer::ticks() - before < 10 {
-        assert!(clock::nanoseconds() - start < 5 * SECOND_NS, "{} ticks in 5 s", timer::ticks() - before);
-        wait_for_interrupt();
+    // 25 ticks are 100 ms. A machine that is held up loses ticks, so one undisturbed stretch of many is asked for.
+    let expected = 25 * SECOND_NS / timer::TICK_HZ;
+    let mut seen = alloc::vec::Vec::new();
+    for _ in 0..20 {
+        let (start, before) = (clock::nanoseconds(), timer::ticks());
+        while timer::ticks() - before < 25 {
+            assert!(clock::nanoseconds() - start < 5 * SECOND_NS, "{} ticks in 5 s", timer::ticks() - before);
+            wait_for_interrupt();
+        }
+        let elapsed = clock::nanoseconds() - start;
+        if elapsed.abs_diff(expected) < expected / 10 {
+            return;
+        }
+        seen.push(elapsed);
     }
-    let (elapsed, ticks) = (clock::nanoseconds() - start, timer::ticks() - before);
-    let most = elapsed * timer::TICK_HZ / SECOND_NS;
-    assert!(ticks <= most + most / 4 + 4, "{ticks} ticks in {elapsed} ns");
+    panic!("25 ticks should take {expected} ns and took {seen:?}");
 }
 
 #[ktest]

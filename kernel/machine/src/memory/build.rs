@@ -1,9 +1,9 @@
 //! Building the kernel's page tables, while the loader's are still in force.
 
-use steward_frames::{FrameSource, MemoryMap, RegionKind, Use, Zone};
+use steward_frames::{FrameSource, RegionKind, Use, Zone};
 use x86_64::{
     PhysAddr, VirtAddr,
-    registers::control::{Cr0, Cr0Flags, Cr3, Cr3Flags, Efer, EferFlags},
+    registers::control::{Cr0, Cr0Flags, Cr3, Cr3Flags, Cr4, Cr4Flags, Efer, EferFlags},
     structures::paging::{
         Mapper, OffsetPageTable, Page, PageSize, PageTable, PageTableFlags, PhysFrame, Size2MiB, Size4KiB,
         mapper::MapToError,
@@ -53,7 +53,7 @@ pub(crate) fn build(handover: &Handover) -> Result<Tables, MapError> {
     // SAFETY: the loader's direct map shows all physical memory that page tables are taken from.
     let mut tables = unsafe { OffsetPageTable::new(table, loader_view) };
     image(&mut tables, &mut source, handover)?;
-    memory(&mut tables, &mut source, &handover.memory)?;
+    memory(&mut tables, &mut source, handover)?;
     *FRAMES.lock() = Some(source);
     // INVARIANT: `image` and `memory` have mapped what the type promises.
     Ok(Tables { root })
@@ -75,21 +75,28 @@ fn image(tables: &mut OffsetPageTable<'_>, source: &mut FrameSource, handover: &
     Ok(())
 }
 
-/// Maps everything that is memory into the direct map, by 2 MiB pages where they fit.
-fn memory(tables: &mut OffsetPageTable<'_>, source: &mut FrameSource, map_: &MemoryMap) -> Result<(), MapError> {
+/// Maps everything that is memory into the direct map, by 2 MiB pages where they fit. What is read-only in the kernel's
+/// image is so here too, and so are the firmware's tables.
+fn memory(tables: &mut OffsetPageTable<'_>, source: &mut FrameSource, handover: &Handover) -> Result<(), MapError> {
     const NOT_MEMORY: [RegionKind; 3] = [RegionKind::Reserved, RegionKind::Bad, RegionKind::Framebuffer];
-    let regions = map_.regions().iter().filter(|region| !NOT_MEMORY.contains(&region.kind));
+    let constant_end = handover.kernel_physical + (Part::ReadOnlyData.bounds().1 - handover.kernel_virtual);
+    let constant = handover.kernel_physical..constant_end;
+    let regions = handover.memory.regions().iter().filter(|region| !NOT_MEMORY.contains(&region.kind));
     for region in regions {
+        let flags = if region.kind == RegionKind::AcpiReclaimable { READ_ONLY } else { DATA };
         let (mut at, end) = (region.range.start_address(), region.range.end_address());
         if end > DIRECT_MAP_END - DIRECT_MAP {
             return Err(MapError::OutOfReach);
         }
         while at < end {
-            if at.is_multiple_of(Size2MiB::SIZE) && end - at >= Size2MiB::SIZE {
-                map::<Size2MiB>(tables, source, direct(at), at, DATA)?;
+            let fits = at.is_multiple_of(Size2MiB::SIZE) && end - at >= Size2MiB::SIZE;
+            let holds_constants = at < constant.end && constant.start < at + Size2MiB::SIZE;
+            if fits && !holds_constants {
+                map::<Size2MiB>(tables, source, direct(at), at, flags)?;
                 at += Size2MiB::SIZE;
             } else {
-                map::<Size4KiB>(tables, source, direct(at), at, DATA)?;
+                let flags = if constant.contains(&at) { READ_ONLY } else { flags };
+                map::<Size4KiB>(tables, source, direct(at), at, flags)?;
                 at += Size4KiB::SIZE;
             }
         }
@@ -132,6 +139,9 @@ impl Tables {
         unsafe { Efer::update(|flags| flags.insert(EferFlags::NO_EXECUTE_ENABLE)) };
         // SAFETY: with write protection, ring 0 heeds read-only pages; nothing in the kernel writes to those.
         unsafe { Cr0::update(|flags| flags.insert(Cr0Flags::WRITE_PROTECT)) };
+        // SAFETY: without global pages nothing of the loader's mappings outlives the next line; `cpu::protect` switches
+        // them on again for the kernel's own.
+        unsafe { Cr4::update(|flags| flags.remove(Cr4Flags::PAGE_GLOBAL)) };
         // SAFETY: by the type's invariant the kernel keeps its addresses, and the caller vouches for its stack.
         unsafe { Cr3::write(self.root, Cr3Flags::empty()) };
         let table = VirtAddr::new(direct(self.root.start_address().as_u64())).as_mut_ptr::<PageTable>();

@@ -14,6 +14,7 @@ unsafe impl Sync for BootStack {}
 
 static BOOT_STACK: BootStack = BootStack(UnsafeCell::new([0; BOOT_STACK_BYTES]));
 
+// SAFETY: the macro defines the function with this very signature.
 unsafe extern "C" {
     /// Defined by [`entry!`].
     fn steward_boot() -> !;

@@ -4,7 +4,7 @@
 
 use core::{
     arch::naked_asm,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use spin::Mutex;
@@ -24,6 +24,10 @@ pub enum Escape {
 ///
 /// One cell, as one CPU runs for now.
 static LANDING: AtomicU64 = AtomicU64::new(0);
+/// Whether the innermost `catch` takes NMIs and machine checks.
+static ASYNCHRONOUS: AtomicBool = AtomicBool::new(false);
+/// The landing of the outermost [`attempt`] under way; 0 when none is.
+static ATTEMPT: AtomicU64 = AtomicU64::new(0);
 /// The fault that was diverted last.
 static CAUGHT: Mutex<Option<Fault>> = Mutex::new(None);
 
@@ -42,11 +46,28 @@ const FAULTED: u64 = 1;
 /// [`Escape`] says what stopped the function.
 #[expect(clippy::result_large_err, reason = "the fault is the answer, and there may be no heap to box it in")]
 pub fn catch(function: extern "C" fn(u64), argument: u64) -> Result<(), Escape> {
+    caught(function, argument, false)
+}
+
+/// As [`catch`], and takes NMIs and machine checks as well. Those are not caused by what runs, so only who has sent itself
+/// one should.
+///
+/// # Errors
+/// [`Escape`] says what stopped the function.
+#[expect(clippy::result_large_err, reason = "as for `catch`")]
+pub fn catch_asynchronous(function: extern "C" fn(u64), argument: u64) -> Result<(), Escape> {
+    caught(function, argument, true)
+}
+
+#[expect(clippy::result_large_err, reason = "as for `catch`")]
+fn caught(function: extern "C" fn(u64), argument: u64, asynchronous: bool) -> Result<(), Escape> {
     let outer = LANDING.load(Ordering::Relaxed);
+    let outer_asynchronous = ASYNCHRONOUS.swap(asynchronous, Ordering::Relaxed);
     // SAFETY: `enter` saves every register that the C ABI has a callee keep and restores them on both ways out, so to
     // this caller it is an ordinary function, whether `function` returns or is abandoned.
     let how = unsafe { enter(function, argument, LANDING.as_ptr()) };
     LANDING.store(outer, Ordering::Relaxed);
+    ASYNCHRONOUS.store(outer_asynchronous, Ordering::Relaxed);
     match how {
         RETURNED => Ok(()),
         FAULTED => Err(Escape::Fault(CAUGHT.lock().take().expect("divert leaves the fault it diverted"))),
@@ -63,12 +84,37 @@ pub fn catch(function: extern "C" fn(u64), argument: u64) -> Result<(), Escape> 
 #[expect(clippy::result_large_err, reason = "as for `catch`")]
 pub fn attempt(mut function: &mut dyn FnMut()) -> Result<(), Escape> {
     extern "C" fn call(function: u64) {
+        // Only the outermost finds no landing of another.
+        let _ = ATTEMPT.compare_exchange(0, LANDING.load(Ordering::Relaxed), Ordering::Relaxed, Ordering::Relaxed);
         let function = function as *mut &mut dyn FnMut();
         // SAFETY: `attempt` passes the address of its own argument, which it lends to nobody else meanwhile.
         let function = unsafe { &mut *function };
         function();
     }
-    catch(call, &raw mut function as u64)
+    let is_outermost = ATTEMPT.load(Ordering::Relaxed) == 0;
+    let ended = catch(call, &raw mut function as u64);
+    if is_outermost {
+        ATTEMPT.store(0, Ordering::Relaxed);
+    }
+    ended
+}
+
+/// Whether an [`attempt`] is under way, so that [`escape_attempt`] has somewhere to go.
+#[must_use]
+pub fn is_attempting() -> bool {
+    ATTEMPT.load(Ordering::Relaxed) != 0
+}
+
+/// Abandons what the outermost [`attempt`] runs, and every catch within; the attempt returns [`Escape::Called`].
+///
+/// # Panics
+/// When no attempt is under way; see [`is_attempting`].
+pub fn escape_attempt() -> ! {
+    let landing = ATTEMPT.load(Ordering::Relaxed);
+    assert!(landing != 0, "escape_attempt() without an attempt() under way");
+    // SAFETY: `attempt` sets the landing to that of its own `enter`, whose frame is below us until it returns, and takes
+    // it away then.
+    unsafe { leave(landing) }
 }
 
 /// Whether a [`catch`] is under way, so that [`escape`] has somewhere to go.
@@ -92,7 +138,8 @@ pub fn escape() -> ! {
 /// Sends the return from an exception to the innermost `catch`, if there is one. True when there was.
 pub(super) fn divert(frame: &mut TrapFrame, fault: &Fault) -> bool {
     let landing = LANDING.load(Ordering::Relaxed);
-    if landing == 0 {
+    let is_asynchronous = matches!(frame.vector, 2 | 18);
+    if landing == 0 || is_asynchronous && !ASYNCHRONOUS.load(Ordering::Relaxed) {
         return false;
     }
     // A fault inside `catch` itself would find the lock held; there is no way to go on from that.

@@ -7,7 +7,7 @@ mod table;
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-pub use catch::{Escape, attempt, catch, escape, is_catching};
+pub use catch::{Escape, attempt, catch, catch_asynchronous, escape, escape_attempt, is_attempting, is_catching};
 pub use frame::TrapFrame;
 use x86_64::registers::control::Cr2;
 
