@@ -40,7 +40,7 @@ pub const MEMORY_MIB: usize = 112;
 /// First word of every descriptor: `b"ktest"`, two zero bytes, and the layout's version.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"ktest\0\0\x01");
 
-/// Bits of the word at [`FLAGS`](super::layout::FLAGS).
+/// Bits of the word at [`FLAGS`].
 pub mod flags {
     /// The test passes exactly when it panics.
     pub const SHOULD_PANIC: u32 = 1 << 0;

@@ -26,5 +26,4 @@ mod message;
 pub use frame::{DecodeError, Decoder, EncodeError, Frame, MAX_FRAME, encode};
 pub use message::{BACKTRACE_DEPTH, Backtrace, Command, Nonce, Outcome, Record, Registers, VERSION};
 
-/// Layout of a test's descriptor in the kernel's ELF file, as the host reads it.
 pub mod layout;

@@ -10,8 +10,8 @@ use core::{
 
 pub(crate) use hpet::ADDRESS_SPACE_AT as HPET_ADDRESS_SPACE_AT;
 
-/// How long a calibration watches: long enough for 0.1 %, short enough not to be noticed in a boot.
-const CALIBRATION_NS: u64 = 4_000_000;
+/// How long a calibration watches: long enough for some tenths of a percent, short enough not to be noticed in a boot.
+const CALIBRATION_NS: u64 = 2_000_000;
 
 /// A clock of known rate that runs for a while beside the ones to be calibrated.
 pub(crate) trait Reference {

@@ -1,0 +1,189 @@
+//! A machine with a prompt, driven by a person, by lines given beforehand, or by standard input.
+
+mod interactive;
+mod keys;
+mod life;
+mod marks;
+mod raw;
+mod scripted;
+
+use std::{
+    fmt,
+    io::{IsTerminal, stdout},
+    time::Duration,
+};
+
+use crate::{
+    Emulator, Error,
+    accel::Chosen,
+    autopsy::Autopsy,
+    image::Image,
+    machine::{Configuration, DEBUG_EXIT, Gdb, Shape, Start},
+    process::Interrupts,
+    suite::host_cpus,
+    symbols::Symbols,
+    vm::Vm,
+};
+use life::{Life, describe};
+pub use marks::{Mark, Marks, Piece};
+use scripted::{Lines, Printer, Script};
+
+/// Where a debugger finds the machine: QEMU's own default.
+const GDB_PORT: u16 = 1234;
+/// How long a machine that was told what to do may print nothing before it counts as hung, on a host of ordinary
+/// speed.
+const SILENCE: Duration = Duration::from_secs(30);
+/// How long a person may take: waiting is then done again.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Who types at the prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A person, at the host's terminal. Every key goes to the guest; Ctrl-A X ends the machine.
+    Terminal,
+    /// Nobody: these lines are typed, one at each prompt, and only what they print goes to standard output, byte for
+    /// byte but for line ends. Then the machine is powered off.
+    Lines(Vec<String>),
+    /// Standard input, which is no terminal: its lines are typed, one at each prompt, and all that the machine prints
+    /// is shown. At its end the machine is powered off.
+    Stream,
+}
+
+/// Why a run at the prompt was not a success.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// A command said that it failed. Those after it were typed all the same.
+    Command {
+        /// The first line that failed.
+        line: String,
+        /// Its status.
+        status: i32,
+    },
+    /// The machine failed.
+    Died {
+        /// How.
+        why: String,
+        /// The last lines of its log.
+        log: String,
+        /// Its CPUs, if they could be looked at.
+        autopsy: Box<Autopsy>,
+    },
+    /// The machine ended, as a command asked it to, before these lines were typed.
+    Unused(Vec<String>),
+    /// A signal asked the harness to stop; its number.
+    Interrupted(i32),
+    /// The machine could not be started, or nobody was left to print to.
+    Error(Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command { line, status } => write!(f, "`{line}` failed with status {status}"),
+            Self::Died { why, .. } => write!(f, "the machine failed: {why}"),
+            Self::Unused(lines) => {
+                write!(f, "the machine had ended before these lines could be typed: {}", lines.join(", "))
+            }
+            Self::Interrupted(signal) => write!(f, "interrupted by signal {signal}"),
+            Self::Error(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Interrupted(signal) => Self::Interrupted(signal),
+            error => Self::Error(error),
+        }
+    }
+}
+
+/// What a machine with a prompt needs.
+#[derive(Clone, Debug)]
+pub struct Console<'a> {
+    /// The QEMU to use.
+    pub emulator: &'a Emulator,
+    /// What to boot.
+    pub image: &'a Image,
+    /// In what machine.
+    pub shape: Shape,
+    /// What executes it.
+    pub chosen: &'a Chosen,
+    /// The kernel's command line.
+    pub command_line: String,
+    /// The machine waits for a debugger; how to attach one is printed on standard error.
+    pub gdb: bool,
+    /// How long the machine may print nothing, when nobody types, before it counts as hung.
+    pub silence: Duration,
+}
+
+impl<'a> Console<'a> {
+    /// A machine of this shape, its kernel told of the debug-exit device and nothing else.
+    #[must_use]
+    pub fn new(emulator: &'a Emulator, image: &'a Image, shape: Shape, chosen: &'a Chosen) -> Self {
+        Self {
+            emulator,
+            image,
+            shape,
+            chosen,
+            command_line: format!("debug-exit={DEBUG_EXIT:#x}"),
+            gdb: false,
+            silence: SILENCE.mul_f64(chosen.slowness.clamp(1.0, 100.0)),
+        }
+    }
+
+    /// Boots the machine and drives it until it ends. What the guest prints goes to standard output, and everything
+    /// else to standard error: hints, and the last lines of the log of a machine that failed.
+    ///
+    /// # Errors
+    /// A [`Failure`], of which everything but its [`Display`](fmt::Display) was already told on standard error. The
+    /// terminal is as it was before, and nothing of the machine is left, whatever happens.
+    pub fn run(&self, input: Input, interrupts: &Interrupts) -> Result<(), Failure> {
+        let symbols = Symbols::of(&self.image.elf);
+        let seen = input == Input::Terminal;
+        let result = match input {
+            Input::Terminal => interactive::run(self, interrupts, &symbols),
+            Input::Lines(lines) => {
+                let printer = Printer::output_only(stdout().lock());
+                scripted::run(self, Script::new(Lines::Given(lines.into()), printer), interrupts)
+            }
+            Input::Stream => {
+                let printer = Printer::everything(stdout().lock(), stdout().is_terminal(), &symbols);
+                scripted::run(self, Script::new(Lines::of_stdin(), printer), interrupts)
+            }
+        };
+        if let Err(Failure::Died { log, autopsy, .. }) = &result {
+            // A person at the terminal has just read the log.
+            eprint!("{}", describe(if seen { "" } else { log }, autopsy, &symbols));
+        }
+        result
+    }
+
+    fn start(&self, interrupts: &Interrupts) -> Result<Life, Failure> {
+        let gdb = self.gdb.then(|| Gdb { listen: format!("tcp:127.0.0.1:{GDB_PORT}"), start: Start::ByDebugger });
+        if self.gdb {
+            let elf = self.image.elf.display();
+            eprintln!("the machine waits for a debugger: gdb {elf} -ex 'target remote 127.0.0.1:{GDB_PORT}'");
+        }
+        let configuration = Configuration {
+            shape: self.shape.clone(),
+            accelerator: self.chosen.accelerator,
+            slots: host_cpus(),
+            command_line: self.command_line.clone(),
+            gdb,
+        };
+        Ok(Life::new(Vm::start(self.emulator, &configuration, self.image, interrupts)?))
+    }
+
+    /// How long to wait for the machine when nobody types. With a debugger attached, it may stand still for ever.
+    fn patience(&self) -> Duration {
+        if self.gdb { PATIENCE } else { self.silence }
+    }
+}
+
+#[cfg(test)]
+mod tests;

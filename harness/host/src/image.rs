@@ -1,0 +1,116 @@
+//! What a machine boots: the loader, and an archive with the kernel and its modules.
+
+mod archive;
+mod cache;
+mod loader;
+mod strip;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::Error;
+
+/// A file that the kernel gets beside itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// The name under which the kernel finds it; stored as `modules/<name>`.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// What QEMU is given, and where the kernel's symbols are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// What QEMU starts: the loader, or a kernel that needs none.
+    pub kernel: PathBuf,
+    /// The archive that the loader unpacks.
+    pub initrd: Option<PathBuf>,
+    /// The kernel's ELF file as it was linked, with symbols.
+    pub elf: PathBuf,
+}
+
+impl Image {
+    /// Packs a kernel that speaks the Limine protocol for direct boot: stripped, with its modules, in an archive
+    /// under `cache` whose name is a hash of its content.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] when the file is no such kernel, [`Error::Loader`] when the loader is neither there nor can
+    /// be built, [`Error::Io`] when a file cannot be read or the archive not be written, as on a full disk.
+    pub fn build(elf: &Path, modules: &[Module], cache: &Path) -> Result<Self, Error> {
+        let kernel = loader::find(elf)?;
+        let initrd = cache::store(&cache.join("images"), "tar", &pack(elf, modules)?)?;
+        Ok(Self { kernel, initrd: Some(initrd), elf: elf.into() })
+    }
+
+    /// A kernel that QEMU starts without a loader (PVH).
+    #[must_use]
+    pub fn bare(elf: &Path) -> Self {
+        Self { kernel: elf.into(), initrd: None, elf: elf.into() }
+    }
+}
+
+fn pack(elf: &Path, modules: &[Module]) -> Result<Vec<u8>, Error> {
+    let read = |path: &Path| fs::read(path).map_err(Error::io(format!("reading {}", path.display())));
+    let wrong = |why| Error::Kernel { path: elf.into(), why };
+    let stripped = strip::strip(&read(elf)?).map_err(wrong)?;
+    let mut archive = archive::Archive::new();
+    archive.add("kernel", &stripped).map_err(wrong)?;
+    for Module { name, path } in modules {
+        let unusable = |why| Error::Request(format!("module {}: {why}", path.display()));
+        archive.add(&format!("modules/{name}"), &read(path)?).map_err(unusable)?;
+    }
+    Ok(archive.finish())
+}
+
+/// Where the harness keeps what it can make again: `steward` in the target directory that the ELF file lies in, or
+/// else in `CARGO_TARGET_DIR` or `target`.
+#[must_use]
+pub fn cache_directory(elf: &Path) -> PathBuf {
+    target_directory(elf).join("steward")
+}
+
+/// Cargo puts a bare-metal program at `<target>/x86_64-unknown-none/<profile>/…`.
+fn target_directory(elf: &Path) -> PathBuf {
+    let absolute = std::path::absolute(elf).unwrap_or_else(|_| elf.into());
+    let triple = absolute.ancestors().find(|ancestor| ancestor.file_name().is_some_and(|name| name == loader::TARGET));
+    triple.and_then(Path::parent).map_or_else(
+        || std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from),
+        PathBuf::from,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_lies_in_the_target_directory_of_the_kernel() {
+        let elf = Path::new("/w/target/x86_64-unknown-none/debug/deps/kernel-0a1b");
+        assert_eq!(cache_directory(elf), Path::new("/w/target/steward"));
+    }
+
+    #[test]
+    fn a_kernel_and_its_modules_are_packed_under_their_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let (elf, module) = (directory.path().join("k"), directory.path().join("m"));
+        fs::write(&elf, crate::test_elf::Builder::default().build()).unwrap();
+        fs::write(&module, b"hello").unwrap();
+        let packed = pack(&elf, &[Module { name: "greeting".into(), path: module }]).unwrap();
+        assert_eq!(&packed[..7], b"kernel\0");
+        assert!(packed.windows(16).any(|window| window == b"modules/greeting"));
+    }
+
+    #[test]
+    fn what_is_no_kernel_is_refused_by_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let elf = directory.path().join("not-a-kernel");
+        fs::write(&elf, b"#!/bin/sh").unwrap();
+        let error = pack(&elf, &[]).unwrap_err().to_string();
+        assert!(error.contains("not-a-kernel") && error.contains("ELF"), "{error}");
+        let error = pack(&directory.path().join("absent"), &[]).unwrap_err().to_string();
+        assert!(error.contains("reading") && error.contains("absent"), "{error}");
+    }
+}

@@ -1,0 +1,198 @@
+//! From a machine's shape to QEMU's arguments.
+
+use std::{ffi::OsString, os::fd::RawFd};
+
+use super::{Accelerator, Kind, Shape};
+use crate::image::Image;
+
+/// I/O port of the debug-exit device that every machine has. Writing `v` there ends QEMU with status `v * 2 + 1`.
+pub const DEBUG_EXIT: u16 = 0xf4;
+
+/// File descriptors, in QEMU's process, of its ends of the machine's lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines {
+    /// COM1: log and prompt.
+    pub com1: RawFd,
+    /// COM2: records.
+    pub com2: RawFd,
+    /// QEMU's machine protocol.
+    pub qmp: RawFd,
+}
+
+/// When the machine's first instruction runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// As soon as the harness listens.
+    #[default]
+    AtOnce,
+    /// When a debugger says so.
+    ByDebugger,
+}
+
+/// A debugger may attach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gdb {
+    /// QEMU's name for where it listens, such as `tcp:127.0.0.1:1234`.
+    pub listen: String,
+    /// Whether the machine waits for it.
+    pub start: Start,
+}
+
+/// Everything that decides how a machine is started, but the image that it boots.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// Its parts.
+    pub shape: Shape,
+    /// What executes it.
+    pub accelerator: Accelerator,
+    /// How many host CPUs it may keep busy. A machine with more CPUs than this runs them all in one thread, which
+    /// for emulated machines is faster than threads that wait for each other.
+    pub slots: u32,
+    /// The kernel's command line.
+    pub command_line: String,
+    /// Whether and where a debugger may attach.
+    pub gdb: Option<Gdb>,
+}
+
+impl Configuration {
+    /// A machine of this shape that runs tests: its kernel serves the harness on COM2.
+    #[must_use]
+    pub fn serving(shape: Shape, accelerator: Accelerator, slots: u32) -> Self {
+        let command_line = format!("serve=com2 debug-exit={DEBUG_EXIT:#x}");
+        Self { shape, accelerator, slots, command_line, gdb: None }
+    }
+
+    /// QEMU's arguments, the program's name not among them.
+    ///
+    /// The machine starts stopped (`-S`): whoever holds the other end of `lines.qmp` starts it, so that no event is
+    /// missed. A reset, a power-off and a guest panic leave the machine there, stopped, to be looked at.
+    #[must_use]
+    pub fn arguments(&self, image: &Image, lines: Lines) -> Vec<OsString> {
+        let mut arguments = Arguments::default();
+        arguments.add("-no-user-config -nodefaults -display none -S");
+        arguments.add("-action reboot=shutdown,shutdown=pause,panic=pause");
+        // QEMU tells of a triple fault nowhere but in this log.
+        arguments.add("-d cpu_reset");
+        self.add_machine(&mut arguments);
+        add_lines(&mut arguments, self.shape.kind, lines);
+        arguments.pair("-device", format!("isa-debug-exit,iobase={DEBUG_EXIT:#x},iosize=4"));
+        if let Some(gdb) = &self.gdb {
+            arguments.pair("-gdb", &gdb.listen);
+        }
+        arguments.pair("-kernel", &image.kernel);
+        if let Some(initrd) = &image.initrd {
+            arguments.pair("-initrd", initrd);
+        }
+        if !self.command_line.is_empty() {
+            arguments.pair("-append", &self.command_line);
+        }
+        arguments.0
+    }
+
+    fn add_machine(&self, arguments: &mut Arguments) {
+        let Shape { kind, cpus, memory, cpu } = &self.shape;
+        arguments.pair("-machine", kind.name());
+        arguments.pair("-accel", self.accelerator_argument());
+        arguments.pair("-cpu", cpu);
+        arguments.pair("-smp", cpus.to_string());
+        arguments.pair("-m", format!("{}M", memory.mib()));
+    }
+
+    fn accelerator_argument(&self) -> String {
+        match self.accelerator {
+            Accelerator::Kvm => String::from("kvm"),
+            Accelerator::Tcg if self.shape.cpus > self.slots => String::from("tcg,thread=single"),
+            Accelerator::Tcg => String::from("tcg"),
+        }
+    }
+}
+
+fn add_lines(arguments: &mut Arguments, kind: Kind, lines: Lines) {
+    for (name, descriptor) in [("com1", lines.com1), ("com2", lines.com2), ("qmp", lines.qmp)] {
+        arguments.pair("-chardev", format!("socket,id={name},fd={descriptor}"));
+    }
+    arguments.add("-mon chardev=qmp,mode=control");
+    arguments.add("-serial chardev:com1");
+    match kind {
+        Kind::Q35 | Kind::Pc => arguments.add("-serial chardev:com2"),
+        // Its only built-in serial port is COM1; the second is a card.
+        Kind::Microvm => arguments.add("-device isa-serial,iobase=0x2f8,irq=3,chardev=com2"),
+    }
+}
+
+#[derive(Default)]
+struct Arguments(Vec<OsString>);
+
+impl Arguments {
+    /// Adds arguments that hold no spaces themselves.
+    fn add(&mut self, words: &str) {
+        self.0.extend(words.split(' ').map(OsString::from));
+    }
+
+    fn pair(&mut self, option: &str, value: impl Into<OsString>) {
+        self.0.push(option.into());
+        self.0.push(value.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::machine::Memory;
+
+    const LINES: Lines = Lines { com1: 3, com2: 4, qmp: 5 };
+
+    fn line(configuration: &Configuration) -> String {
+        let image = Image {
+            kernel: PathBuf::from("/with space/loader"),
+            initrd: Some(PathBuf::from("a.tar")),
+            elf: PathBuf::new(),
+        };
+        let words: Vec<String> =
+            configuration.arguments(&image, LINES).into_iter().map(|word| word.into_string().unwrap()).collect();
+        words.join("|")
+    }
+
+    #[test]
+    fn a_shape_becomes_its_arguments() {
+        let shape = Shape { kind: Kind::Pc, cpus: 2, memory: Memory::from_mib(64).unwrap(), cpu: "qemu64".into() };
+        let line = line(&Configuration::serving(shape, Accelerator::Tcg, 2));
+        assert!(line.contains("-machine|pc|-accel|tcg|-cpu|qemu64|-smp|2|-m|64M"), "{line}");
+        assert!(line.contains("-append|serve=com2 debug-exit=0xf4"), "{line}");
+        assert!(line.contains("-kernel|/with space/loader|-initrd|a.tar"), "{line}");
+    }
+
+    #[test]
+    fn no_line_is_a_file_and_no_default_device_appears() {
+        let line = line(&Configuration::serving(Shape::default(), Accelerator::Kvm, 1));
+        assert!(line.contains("-nodefaults") && line.contains("-no-user-config"), "{line}");
+        assert!(line.contains("socket,id=com1,fd=3") && line.contains("socket,id=qmp,fd=5"), "{line}");
+        assert!(!line.contains("path=") && !line.contains("-gdb"), "{line}");
+    }
+
+    #[test]
+    fn a_microvm_gets_its_second_serial_port_as_a_card() {
+        let shape = Shape { kind: Kind::Microvm, ..Shape::default() };
+        let line = line(&Configuration::serving(shape, Accelerator::Tcg, 1));
+        assert!(line.contains("isa-serial,iobase=0x2f8,irq=3,chardev=com2"), "{line}");
+        assert_eq!(line.matches("|-serial|").count(), 1, "{line}");
+    }
+
+    #[test]
+    fn more_cpus_than_slots_run_in_one_thread_under_emulation_only() {
+        let shape = Shape { cpus: 4, ..Shape::default() };
+        let with = |accelerator, slots| line(&Configuration::serving(shape.clone(), accelerator, slots));
+        assert!(with(Accelerator::Tcg, 2).contains("tcg,thread=single"));
+        assert!(!with(Accelerator::Tcg, 4).contains("thread=single"));
+        assert!(!with(Accelerator::Kvm, 2).contains("thread=single"));
+    }
+
+    #[test]
+    fn a_debugger_gets_its_port() {
+        let mut configuration = Configuration::serving(Shape::default(), Accelerator::Tcg, 1);
+        configuration.gdb = Some(Gdb { listen: "tcp:127.0.0.1:1234".into(), start: Start::ByDebugger });
+        assert!(line(&configuration).contains("-gdb|tcp:127.0.0.1:1234"));
+    }
+}

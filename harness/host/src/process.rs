@@ -1,0 +1,163 @@
+//! Child processes that never outlive the harness, and the signals that end it.
+
+mod interrupt;
+mod spawn;
+
+use std::{
+    fs, io,
+    os::unix::process::CommandExt,
+    process::{Child, Command, ExitStatus},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use wait_timeout::ChildExt;
+
+pub use interrupt::Interrupts;
+pub(crate) use interrupt::on_second_signal;
+
+/// How long a killed process may take to be gone. It takes that long only inside a system call that hangs, as a broken
+/// `/dev/kvm` can make it.
+pub const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// A child process in a process group of its own.
+///
+/// # Invariants
+/// The child is killed by the kernel when the harness dies, however it dies, and by [`Drop`] when this value goes.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    status: Option<ExitStatus>,
+}
+
+impl Process {
+    /// Starts the program.
+    ///
+    /// # Errors
+    /// What the system says when it cannot be started.
+    pub fn spawn(mut command: Command) -> io::Result<Self> {
+        command.process_group(0);
+        Ok(Self { child: spawn::spawn(command)?, status: None })
+    }
+
+    /// Its standard error, when that was piped and not yet taken.
+    pub fn take_stderr(&mut self) -> Option<std::process::ChildStderr> {
+        self.child.stderr.take()
+    }
+
+    /// Its process number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How much CPU time all its threads have used, to a hundredth of a second; `None` once it was waited for.
+    #[must_use]
+    pub fn cpu_time(&self) -> Option<Duration> {
+        if self.status.is_some() {
+            return None;
+        }
+        cpu_time_in(&fs::read_to_string(format!("/proc/{}/stat", self.id())).ok()?)
+    }
+
+    /// Waits at most so long for it to end; `None` when it still runs then.
+    ///
+    /// # Errors
+    /// What the system says when it cannot be waited for.
+    pub fn wait_at_most(&mut self, limit: Duration) -> io::Result<Option<ExitStatus>> {
+        if self.status.is_none() {
+            self.status = self.child.wait_timeout(limit)?;
+        }
+        Ok(self.status)
+    }
+
+    /// Kills it and its group, if it has not ended yet, and waits for it.
+    ///
+    /// # Errors
+    /// What the system says when it cannot be waited for; [`io::ErrorKind::TimedOut`] when it is still there after
+    /// [`KILL_LIMIT`]: a driver of the host holds it, and the system ends it when that lets go.
+    pub fn kill(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
+        // It was not waited for, so the number still is its own.
+        if let Some(group) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) {
+            // It may have ended by itself just now; then there is nothing to kill.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        self.wait_at_most(KILL_LIMIT)?.ok_or_else(|| io::ErrorKind::TimedOut.into())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Nobody is left to hear of an error.
+        let _ = self.kill();
+    }
+}
+
+/// Fields 14 and 15 of `/proc/PID/stat`, in ticks of 1/100 s (proc(5); `USER_HZ` is 100 on every Linux that runs
+/// QEMU). The second field is a name that may hold anything, so counting starts behind its last parenthesis.
+fn cpu_time_in(stat: &str) -> Option<Duration> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<u64>().ok();
+    Some(Duration::from_millis((ticks()? + ticks()?) * 10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sleeper() -> Process {
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        Process::spawn(command).unwrap()
+    }
+
+    fn runs(id: u32) -> bool {
+        // A zombie is gone but for its name.
+        fs::read_to_string(format!("/proc/{id}/stat"))
+            .is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.trim_start().starts_with('Z'))
+    }
+
+    #[test]
+    fn cpu_time_is_read_behind_a_name_full_of_parentheses() {
+        let stat = "7 (a) 1 (b) S 1 7 7 0 -1 0 1 2 3 4 150 50 0 0 20 0 1 0 9 9 9";
+        assert_eq!(cpu_time_in(stat), Some(Duration::from_secs(2)));
+        assert_eq!(cpu_time_in("7 (a) S 1"), None);
+    }
+
+    #[test]
+    fn a_dropped_process_is_dead() {
+        let process = sleeper();
+        let id = process.id();
+        assert!(runs(id));
+        drop(process);
+        assert!(!runs(id));
+    }
+
+    #[test]
+    fn waiting_is_bounded_and_a_killed_process_states_its_signal() {
+        use std::os::unix::process::ExitStatusExt;
+        let mut process = sleeper();
+        assert_eq!(process.wait_at_most(Duration::from_millis(20)).unwrap(), None);
+        assert_eq!(process.kill().unwrap().signal(), Some(9));
+        assert_eq!(process.wait_at_most(Duration::ZERO).unwrap().unwrap().signal(), Some(9));
+        assert_eq!(process.cpu_time(), None);
+    }
+
+    #[test]
+    fn a_process_outlives_the_thread_that_asked_for_it() {
+        let process = std::thread::spawn(sleeper).join().unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(runs(process.id()), "the death signal fired when the asking thread ended");
+    }
+
+    #[test]
+    fn a_process_has_a_group_of_its_own() {
+        let process = sleeper();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
+        let group = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(2).unwrap();
+        assert_eq!(group, process.id().to_string());
+    }
+}

@@ -1,0 +1,134 @@
+//! Signals that ask the harness to stop.
+
+use std::{
+    fs, io,
+    io::pipe,
+    os::fd::{AsFd, BorrowedFd},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI32, Ordering},
+    },
+    thread,
+};
+
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+use crate::Error;
+
+/// Whether the harness was asked to stop, for everyone who waits for something.
+///
+/// The first SIGINT, SIGTERM or SIGHUP sets it: machines are then stopped and reported on. The second ends the
+/// process at once with 128 + its number; the kernel kills the machines.
+#[derive(Clone, Debug)]
+pub struct Interrupts(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    /// Number of the first signal; 0 before it.
+    signal: AtomicI32,
+    /// Becomes readable for everyone, for good, when the other end is closed.
+    readable: io::PipeReader,
+    other_end: Mutex<Option<io::PipeWriter>>,
+}
+
+impl Interrupts {
+    /// Interrupts that only [`Interrupts::trigger`] sets.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the system has no pipe left.
+    pub fn none() -> Result<Self, Error> {
+        let (readable, writer) = pipe().map_err(Error::io("making a pipe"))?;
+        Ok(Self(Arc::new(State { signal: AtomicI32::new(0), readable, other_end: Mutex::new(Some(writer)) })))
+    }
+
+    /// Interrupts that the process's signals set, from now until it ends. Call it once, in `main`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the handlers cannot be set.
+    pub fn install() -> Result<Self, Error> {
+        let interrupts = Self::none()?;
+        let mut wanted = vec![SIGINT, SIGTERM];
+        // nohup(1) has asked that a hang-up be ignored; that stays so.
+        if !ignores(SIGHUP) {
+            wanted.push(SIGHUP);
+        }
+        let mut signals = Signals::new(wanted).map_err(Error::io("setting signal handlers"))?;
+        let for_thread = interrupts.clone();
+        thread::spawn(move || {
+            for signal in signals.forever() {
+                if !for_thread.trigger(signal) {
+                    run_last_words();
+                    std::process::exit(128 + signal);
+                }
+            }
+        });
+        Ok(interrupts)
+    }
+
+    /// Sets the signal and wakes everyone. `false` when it was set before.
+    pub fn trigger(&self, signal: i32) -> bool {
+        // Relaxed: the closed pipe is what other threads synchronize on.
+        let first = self.0.signal.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        drop(self.0.other_end.lock().unwrap_or_else(PoisonError::into_inner).take());
+        first
+    }
+
+    /// The signal that asked to stop, if one did. By convention the process then exits with 128 + its number.
+    #[must_use]
+    pub fn signal(&self) -> Option<i32> {
+        Some(self.0.signal.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
+    }
+
+    /// Becomes readable when the harness is asked to stop.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.readable.as_fd()
+    }
+}
+
+/// What must still be done when the second signal ends the process at once.
+static LAST_WORDS: Mutex<Option<fn()>> = Mutex::new(None);
+
+/// Registers what the second signal must still do; it replaces what was registered before.
+pub(crate) fn on_second_signal(action: fn()) {
+    *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(action);
+}
+
+fn run_last_words() {
+    let action = *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(action) = action {
+        action();
+    }
+}
+
+/// Whether the process was started with this signal ignored (proc(5), `SigIgn`).
+fn ignores(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    use super::*;
+
+    fn wakes(interrupts: &Interrupts) -> bool {
+        let mut descriptors = [PollFd::from_borrowed_fd(interrupts.as_fd(), PollFlags::IN)];
+        poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 1
+    }
+
+    #[test]
+    fn the_first_signal_is_kept_and_wakes_everyone_for_good() {
+        let interrupts = Interrupts::none().unwrap();
+        let other = interrupts.clone();
+        assert!(!wakes(&interrupts) && interrupts.signal().is_none());
+        assert!(interrupts.trigger(SIGTERM));
+        assert!(!interrupts.trigger(SIGINT));
+        assert_eq!(other.signal(), Some(SIGTERM));
+        assert!(wakes(&interrupts) && wakes(&other) && wakes(&other));
+    }
+}

@@ -1,0 +1,300 @@
+//! Many tests, each in a machine of its own, as many at a time as the host has CPUs for.
+
+mod slots;
+
+use std::{
+    io,
+    sync::mpsc::{Sender, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Emulator, Error,
+    accel::Chosen,
+    filter::Selection,
+    image::Image,
+    listing::Test,
+    machine::{Configuration, Shape},
+    process::Interrupts,
+    session::{Evidence, Limits, Session},
+    verdict::{Judgement, Verdict, judge},
+};
+use slots::Queue;
+
+/// Hears of every test as it goes. An error stops the run: nobody is left to hear.
+#[expect(
+    unused_variables,
+    reason = "the parameters of methods that do nothing by default keep their names for the reader"
+)]
+pub trait Sink {
+    /// The run begins.
+    ///
+    /// # Errors
+    /// When the news cannot be passed on; so for all methods.
+    fn began(&mut self, plan: &Plan) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A test was dispatched.
+    ///
+    /// # Errors
+    /// As [`Sink::began`].
+    fn started(&mut self, test: &Test) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A running test's machine wrote to COM1. Called only when [`Sink::wants_output`].
+    ///
+    /// # Errors
+    /// As [`Sink::began`].
+    fn output(&mut self, test: &Test, bytes: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether [`Sink::output`] shall be called.
+    fn wants_output(&self) -> bool {
+        false
+    }
+
+    /// A test was judged.
+    ///
+    /// # Errors
+    /// As [`Sink::began`].
+    fn finished(&mut self, report: &Report<'_>) -> io::Result<()>;
+
+    /// A test is marked `ignore` and was not run.
+    ///
+    /// # Errors
+    /// As [`Sink::began`].
+    fn ignored(&mut self, test: &Test) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The run is over, or was interrupted.
+    ///
+    /// # Errors
+    /// As [`Sink::began`].
+    fn ended(&mut self, summary: &Summary) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is about to be run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How many tests will run.
+    pub tests: usize,
+    /// How many are marked `ignore`.
+    pub ignored: usize,
+    /// How many are not meant.
+    pub filtered_out: usize,
+    /// How many host CPUs the run may use.
+    pub jobs: u32,
+    /// The machine of a test that asks for nothing, in words.
+    pub machine: String,
+}
+
+/// One judged test.
+#[derive(Clone, Debug)]
+pub struct Report<'a> {
+    /// The test.
+    pub test: &'a Test,
+    /// The machine that it had.
+    pub shape: Shape,
+    /// How it went.
+    pub judgement: Judgement,
+    /// What was seen; `None` when QEMU could not be executed.
+    pub evidence: Option<Evidence>,
+    /// From dispatch to verdict.
+    pub elapsed: Duration,
+}
+
+impl Report<'_> {
+    /// Whether the test passed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.judgement.verdict == Verdict::Pass
+    }
+}
+
+/// How a run went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Tests that should run.
+    pub total: usize,
+    /// Tests that passed.
+    pub passed: usize,
+    /// Tests that got any other verdict.
+    pub failed: usize,
+    /// Tests marked `ignore`, not run.
+    pub ignored: usize,
+    /// Tests that were not meant.
+    pub filtered_out: usize,
+    /// How long it all took.
+    pub elapsed: Duration,
+    /// The signal that cut the run short, if one did.
+    pub interrupted: Option<i32>,
+}
+
+impl Summary {
+    /// Whether every test that should run did, and passed.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        self.interrupted.is_none() && self.passed == self.total
+    }
+}
+
+/// What a run of tests needs.
+#[derive(Clone, Debug)]
+pub struct Suite<'a> {
+    /// The QEMU to use.
+    pub emulator: &'a Emulator,
+    /// What to boot.
+    pub image: &'a Image,
+    /// How many tests the image's ELF file holds, meant or not: [`Listing::count`](crate::listing::Listing::count).
+    pub count: u32,
+    /// The machine of a test that asks for nothing.
+    pub shape: Shape,
+    /// What executes the machines.
+    pub chosen: &'a Chosen,
+    /// How many host CPUs the run may use, at least 1. A test takes as many as its machine has CPUs, at most all.
+    pub jobs: u32,
+    /// How long machines may take, on a host of ordinary speed. A test's own limit replaces `test`.
+    pub limits: Limits,
+    /// Words for the kernel's command line, beside those that make it serve the harness.
+    pub command_line: String,
+}
+
+/// The host's CPUs, as far as this process may use them.
+#[must_use]
+pub fn host_cpus() -> u32 {
+    thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX))
+}
+
+enum News<'a> {
+    Output(&'a Test, Vec<u8>),
+    Finished(Box<Report<'a>>),
+    /// The test was cut short by an interrupt; so many slots are free.
+    Abandoned(u32),
+}
+
+impl Suite<'_> {
+    /// Runs the selected tests and tells `sink` of each as it goes. Tests that need many CPUs go first.
+    ///
+    /// Nothing of any machine is left when this returns. When `interrupts` is set, no further test is dispatched and
+    /// the machines that run are killed.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when `sink` fails. What becomes of a test is never an error.
+    pub fn run(
+        &self,
+        selection: &Selection<'_>,
+        sink: &mut dyn Sink,
+        interrupts: &Interrupts,
+    ) -> Result<Summary, Error> {
+        let started = Instant::now();
+        let mut summary = Summary {
+            total: selection.run.len(),
+            ignored: selection.ignored.len(),
+            filtered_out: selection.filtered_out,
+            ..Summary::default()
+        };
+        let told = self.begin(selection, sink).and_then(|()| self.dispatch(selection, sink, interrupts, &mut summary));
+        summary.elapsed = started.elapsed();
+        summary.interrupted = interrupts.signal();
+        told.and_then(|()| sink.ended(&summary)).map_err(Error::io("reporting on the tests"))?;
+        Ok(summary)
+    }
+
+    fn begin(&self, selection: &Selection<'_>, sink: &mut dyn Sink) -> io::Result<()> {
+        sink.began(&Plan {
+            tests: selection.run.len(),
+            ignored: selection.ignored.len(),
+            filtered_out: selection.filtered_out,
+            jobs: self.jobs,
+            machine: format!("{}, {}", self.shape, self.chosen.accelerator),
+        })?;
+        selection.ignored.iter().try_for_each(|test| sink.ignored(test))
+    }
+
+    fn dispatch(
+        &self,
+        selection: &Selection<'_>,
+        sink: &mut dyn Sink,
+        interrupts: &Interrupts,
+        summary: &mut Summary,
+    ) -> io::Result<()> {
+        let needs = |test: &&Test| test.needs.over(&self.shape).cpus;
+        let mut queue = Queue::new(selection.run.iter().map(|test| (*test, needs(test))), self.jobs);
+        let output = sink.wants_output();
+        thread::scope(|scope| {
+            let (news, incoming) = channel();
+            // A sink that fails is not told of anything more, but the machines that run are waited for.
+            let mut told = Ok(());
+            loop {
+                while told.is_ok() && interrupts.signal().is_none() {
+                    let Some((test, slots)) = queue.take() else { break };
+                    told = sink.started(test);
+                    let news = news.clone();
+                    scope.spawn(move || self.one(test, slots, interrupts, output, &news));
+                }
+                if queue.is_idle() {
+                    return told;
+                }
+                match incoming.recv().map_err(io::Error::other)? {
+                    News::Output(test, bytes) if told.is_ok() => told = sink.output(test, &bytes),
+                    News::Output(..) => {}
+                    News::Abandoned(slots) => queue.give_back(slots),
+                    News::Finished(report) => {
+                        queue.give_back(queue.slots_for(report.shape.cpus));
+                        *if report.passed() { &mut summary.passed } else { &mut summary.failed } += 1;
+                        if told.is_ok() {
+                            told = sink.finished(&report);
+                        }
+                    }
+                }
+            }
+        })
+    }
+
+    /// Runs one test and sends the news of it.
+    fn one<'t>(&self, test: &'t Test, slots: u32, interrupts: &Interrupts, output: bool, news: &Sender<News<'t>>) {
+        let started = Instant::now();
+        let shape = test.needs.over(&self.shape);
+        let mut configuration = Configuration::serving(shape.clone(), self.chosen.accelerator, slots);
+        if !self.command_line.is_empty() {
+            configuration.command_line = format!("{} {}", configuration.command_line, self.command_line);
+        }
+        let limits = Limits { test: test.timeout.unwrap_or(self.limits.test), ..self.limits };
+        // Nobody listens only when the run has failed otherwise; so below.
+        let tap = |bytes: &[u8]| {
+            if output {
+                drop(news.send(News::Output(test, bytes.into())));
+            }
+        };
+        let session = Session {
+            emulator: self.emulator,
+            image: self.image,
+            configuration: &configuration,
+            limits: limits.scaled(self.chosen.slowness * crowding(shape.cpus, slots)),
+            count: self.count,
+            interrupts,
+        };
+        let (judgement, evidence) = match session.run_tapped(test.index, &tap) {
+            Ok(evidence) => (judge(test, self.count, &evidence), Some(evidence)),
+            Err(Error::Interrupted(_)) => return drop(news.send(News::Abandoned(slots))),
+            Err(error) => (Judgement { verdict: Verdict::EmulatorFailure, why: error.to_string() }, None),
+        };
+        let report = Report { test, shape, judgement, evidence, elapsed: started.elapsed() };
+        drop(news.send(News::Finished(Box::new(report))));
+    }
+}
+
+/// How many times longer a machine may take whose CPUs share fewer host CPUs.
+fn crowding(cpus: u32, slots: u32) -> f64 {
+    f64::from(cpus) / f64::from(slots.max(1))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,369 @@
+//! A machine that runs: QEMU's process, its lines, and what comes over them.
+
+mod channel;
+
+use std::{
+    collections::VecDeque,
+    os::{
+        fd::{BorrowedFd, OwnedFd},
+        unix::process::ExitStatusExt,
+    },
+    process::{Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use command_fds::{CommandFdExt, FdMapping};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    process::Signal,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    Emulator, Error,
+    image::Image,
+    machine::{Configuration, Lines, Start},
+    process::{Interrupts, Process},
+    qmp::{self, Message},
+};
+use channel::{Channel, Reader};
+
+/// QEMU's ends of the lines, as it numbers them.
+const LINES: Lines = Lines { com1: 3, com2: 4, qmp: 5 };
+/// How long QEMU may take to be gone once it has closed all its lines.
+const EXIT_LIMIT: Duration = Duration::from_secs(5);
+/// Longest line of QEMU's log that is kept whole.
+const LONGEST_LINE: usize = 4 << 10;
+/// Most of QEMU's own messages that are kept.
+const MOST_MESSAGES: usize = 20;
+/// How QEMU's log tells of a triple fault, on a line of its own.
+const TRIPLE_FAULT: &str = "Triple fault";
+
+/// What came from a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Bytes from COM1.
+    Com1(Vec<u8>),
+    /// Bytes from COM2.
+    Com2(Vec<u8>),
+    /// QEMU's word that something happened.
+    Machine(qmp::Event),
+}
+
+/// What a wait came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Something came.
+    Event(Event),
+    /// The other descriptor that was waited for is readable.
+    Other,
+    /// The deadline passed.
+    TimeOut,
+    /// The harness was asked to stop.
+    Interrupted,
+    /// QEMU has ended, and everything it sent was handed out.
+    Ended(ExitStatus),
+}
+
+/// A running machine. Dropping it kills it.
+#[derive(Debug)]
+pub struct Vm {
+    process: Process,
+    com1: Channel,
+    com2: Channel,
+    qmp: Channel,
+    stderr: Reader,
+    parser: qmp::Parser,
+    events: VecDeque<Event>,
+    replies: Vec<(u64, Result<Value, String>)>,
+    last_id: u64,
+    log: EmulatorLog,
+    interrupts: Interrupts,
+    killed: bool,
+}
+
+impl Vm {
+    /// Starts QEMU and lets the machine run (unless a debugger shall do that).
+    ///
+    /// # Errors
+    /// [`Error::Emulator`] when the program cannot be executed. What QEMU itself refuses shows as a machine that
+    /// ends early; see [`Vm::emulator_messages`].
+    pub fn start(
+        emulator: &Emulator,
+        configuration: &Configuration,
+        image: &Image,
+        interrupts: &Interrupts,
+    ) -> Result<Self, Error> {
+        let no_socket = || Error::io("making a pair of sockets");
+        let (com1, com1_far) = Channel::pair().map_err(no_socket())?;
+        let (com2, com2_far) = Channel::pair().map_err(no_socket())?;
+        let (qmp, qmp_far) = Channel::pair().map_err(no_socket())?;
+        let mut command = Command::new(emulator.program());
+        command.args(configuration.arguments(image, LINES));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let far_ends = [(com1_far, LINES.com1), (com2_far, LINES.com2), (qmp_far, LINES.qmp)];
+        let mappings = far_ends.map(|(end, child_fd)| FdMapping { parent_fd: OwnedFd::from(end), child_fd });
+        command.fd_mappings(Vec::from(mappings)).map_err(|error| Error::Emulator(error.to_string()))?;
+        let cannot = |error| Error::Emulator(format!("{} cannot be started: {error}", emulator.program().display()));
+        let mut process = Process::spawn(command).map_err(cannot)?;
+        let stderr = process.take_stderr().map(OwnedFd::from);
+        let stderr = Reader::new(stderr).map_err(Error::io("reading QEMU's standard error"))?;
+        let mut vm = Self {
+            process,
+            com1,
+            com2,
+            qmp,
+            stderr,
+            parser: qmp::Parser::default(),
+            events: VecDeque::new(),
+            replies: Vec::new(),
+            last_id: 0,
+            log: EmulatorLog::default(),
+            interrupts: interrupts.clone(),
+            killed: false,
+        };
+        // Both wait in the socket until QEMU reads them. The machine stands still before `cont`, so no event of
+        // its life comes before QEMU has agreed to send events.
+        vm.tell("qmp_capabilities", None);
+        if configuration.gdb.as_ref().is_none_or(|gdb| gdb.start == Start::AtOnce) {
+            vm.tell("cont", None);
+        }
+        Ok(vm)
+    }
+
+    /// Waits until something comes, `deadline` passes, or the harness is asked to stop.
+    pub fn wait(&mut self, deadline: Instant) -> Wait {
+        self.wait_or(deadline, None)
+    }
+
+    /// As [`Vm::wait`], and also until `other` is readable.
+    pub fn wait_or(&mut self, deadline: Instant, other: Option<BorrowedFd<'_>>) -> Wait {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Wait::Event(event);
+            }
+            if self.is_over() {
+                return Wait::Ended(self.reap());
+            }
+            if self.interrupts.signal().is_some() {
+                return Wait::Interrupted;
+            }
+            if self.pump(deadline, other) {
+                return Wait::Other;
+            }
+            if self.events.is_empty() && Instant::now() >= deadline {
+                return Wait::TimeOut;
+            }
+        }
+    }
+
+    /// Queues bytes for COM1. They reach the guest as fast as its serial port takes them.
+    pub fn send_com1(&mut self, bytes: &[u8]) {
+        self.com1.send(bytes);
+    }
+
+    /// Queues bytes for COM2.
+    pub fn send_com2(&mut self, bytes: &[u8]) {
+        self.com2.send(bytes);
+    }
+
+    /// Asks QEMU for something and waits for its answer at most so long.
+    ///
+    /// # Errors
+    /// QEMU's complaint, or that no answer came.
+    pub fn ask(&mut self, name: &str, arguments: Option<&Value>, limit: Duration) -> Result<Value, String> {
+        let id = self.tell(name, arguments);
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(place) = self.replies.iter().position(|(reply, _)| *reply == id) {
+                return self.replies.swap_remove(place).1;
+            }
+            if self.is_over() || self.qmp.is_closed() {
+                return Err(String::from("QEMU has ended"));
+            }
+            if Instant::now() >= deadline {
+                return Err(format!("QEMU did not answer `{name}` within {} ms", limit.as_millis()));
+            }
+            self.pump(deadline, None);
+        }
+    }
+
+    /// Asks QEMU's human monitor, in the view of one CPU.
+    ///
+    /// # Errors
+    /// As [`Vm::ask`].
+    pub fn monitor(&mut self, line: &str, cpu: u32, limit: Duration) -> Result<String, String> {
+        let arguments = json!({ "command-line": line, "cpu-index": cpu });
+        let value = self.ask("human-monitor-command", Some(&arguments), limit)?;
+        value.as_str().map(|text| text.replace("\r\n", "\n")).ok_or_else(|| format!("`{line}` gave {value}"))
+    }
+
+    /// Asks QEMU to end; does not wait.
+    pub fn quit(&mut self) {
+        self.tell("quit", None);
+    }
+
+    /// Kills QEMU; what it sent before can still be waited for.
+    pub fn kill(&mut self) {
+        self.killed = true;
+        // An error leaves nothing to do: `reap` asks again.
+        let _ = self.process.kill();
+    }
+
+    /// Whether [`Vm::kill`] ended it, or had to.
+    #[must_use]
+    pub fn was_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// The signal that [`Wait::Interrupted`] told of.
+    #[must_use]
+    pub fn interrupted_by(&self) -> i32 {
+        self.interrupts.signal().unwrap_or_default()
+    }
+
+    /// QEMU's process number.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// CPU time that QEMU has used; `None` once it has ended.
+    #[must_use]
+    pub fn cpu_time(&self) -> Option<Duration> {
+        self.process.cpu_time()
+    }
+
+    /// Whether QEMU's log told of a triple fault.
+    #[must_use]
+    pub fn saw_triple_fault(&self) -> bool {
+        self.log.triple_fault
+    }
+
+    /// What QEMU itself complained of, one line each.
+    #[must_use]
+    pub fn emulator_messages(&self) -> &[String] {
+        &self.log.messages
+    }
+
+    fn tell(&mut self, name: &str, arguments: Option<&Value>) -> u64 {
+        self.last_id += 1;
+        self.qmp.send(qmp::command(self.last_id, name, arguments).as_bytes());
+        self.last_id
+    }
+
+    fn is_over(&self) -> bool {
+        self.com1.is_closed() && self.com2.is_closed() && self.qmp.is_closed() && self.stderr.is_closed()
+    }
+
+    fn reap(&mut self) -> ExitStatus {
+        match self.process.wait_at_most(EXIT_LIMIT) {
+            Ok(Some(status)) => status,
+            _ => {
+                self.killed = true;
+                // One that cannot even be killed counts as killed: nothing more will come from it.
+                self.process.kill().unwrap_or_else(|_| ExitStatus::from_raw(Signal::KILL.as_raw()))
+            }
+        }
+    }
+
+    /// Moves bytes until something came or `deadline` passed. `true` when `other` is readable.
+    fn pump(&mut self, deadline: Instant, other: Option<BorrowedFd<'_>>) -> bool {
+        let mut polled = vec![PollFd::from_borrowed_fd(self.interrupts.as_fd(), PollFlags::IN)];
+        polled.extend(other.map(|other| PollFd::from_borrowed_fd(other, PollFlags::IN)));
+        for channel in [&self.com1, &self.com2, &self.qmp] {
+            polled.extend(channel.poll_fd());
+        }
+        polled.extend(self.stderr.as_fd().map(|stderr| PollFd::from_borrowed_fd(stderr, PollFlags::IN)));
+        let left = deadline.saturating_duration_since(Instant::now());
+        match poll(&mut polled, Timespec::try_from(left).ok().as_ref()) {
+            // A signal of this process, such as a child's end, woke the call: look again.
+            Ok(0) | Err(Errno::INTR) => return false,
+            Ok(_) => {}
+            Err(error) => {
+                // Not to spin on a system that cannot poll.
+                std::thread::sleep(Duration::from_millis(10));
+                self.log.message(format!("the harness cannot wait for QEMU: {error}"));
+            }
+        }
+        let other_ready = other.is_some() && !polled[1].revents().is_empty();
+        drop(polled);
+        self.transfer();
+        other_ready
+    }
+
+    /// Reads and writes whatever can be, in an order that keeps causes before effects: a guest writes to its
+    /// serial lines before it resets, and QEMU logs a triple fault before it reports the reset.
+    fn transfer(&mut self) {
+        self.stderr.receive(|bytes| self.log.push(bytes));
+        let com1 = self.com1.transfer();
+        let com2 = self.com2.transfer();
+        let qmp = self.qmp.transfer();
+        if !com1.is_empty() {
+            self.events.push_back(Event::Com1(com1));
+        }
+        if !com2.is_empty() {
+            self.events.push_back(Event::Com2(com2));
+        }
+        for message in self.parser.push(&qmp) {
+            match message {
+                Message::Event(event) => self.events.push_back(Event::Machine(event)),
+                Message::Reply(id, result) => self.take_reply(id, result),
+                Message::Greeting(_) => {}
+                Message::Unknown(line) => self.log.message(format!("no line of QEMU's protocol: {line}")),
+            }
+        }
+    }
+
+    fn take_reply(&mut self, id: u64, result: Result<Value, String>) {
+        if let Err(complaint) = &result {
+            self.log.message(complaint.clone());
+        }
+        // Nobody waits for the answers to what was only told; there are but three of those in a machine's life.
+        self.replies.push((id, result));
+    }
+}
+
+/// QEMU's standard error: its own messages, and a log full of register dumps, one for each CPU's reset.
+#[derive(Debug, Default)]
+struct EmulatorLog {
+    line: Vec<u8>,
+    messages: Vec<String>,
+    triple_fault: bool,
+}
+
+impl EmulatorLog {
+    fn push(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || self.line.len() > LONGEST_LINE {
+                self.take_line();
+            }
+        }
+    }
+
+    fn take_line(&mut self) {
+        let line = String::from_utf8_lossy(&self.line).trim_end().to_string();
+        self.line.clear();
+        if line == TRIPLE_FAULT {
+            self.triple_fault = true;
+        } else if !is_register_dump(&line) {
+            self.message(line);
+        }
+    }
+
+    fn message(&mut self, line: String) {
+        if self.messages.len() < MOST_MESSAGES {
+            self.messages.push(line);
+        }
+    }
+}
+
+/// `CPU Reset (CPU 0)`, then lines such as `EAX=00000000 …`, `ES =0000 …`, `XMM00=…`.
+fn is_register_dump(line: &str) -> bool {
+    line.is_empty() || line.starts_with("CPU Reset") || line.bytes().take(6).any(|byte| byte == b'=')
+}
+
+#[cfg(test)]
+mod tests;

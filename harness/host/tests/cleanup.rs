@@ -1,0 +1,246 @@
+//! Whatever happens to the harness or to its machines while tests run: it says so, the other tests finish where they can,
+//! and nothing is left behind.
+
+mod built;
+
+use std::{
+    fs,
+    os::unix::process::{CommandExt, ExitStatusExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::OnceLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tempfile::TempDir;
+use wait_timeout::ChildExt;
+
+/// How long the harness may take to come to the point where its machines run: it may have to build its loader first.
+const START: Duration = Duration::from_secs(120);
+/// How long it may take to end once it was told to.
+const END: Duration = Duration::from_secs(20);
+
+fn fixture(name: &str) -> &'static Path {
+    static BUILT: OnceLock<std::collections::BTreeMap<String, PathBuf>> = OnceLock::new();
+    &BUILT.get_or_init(built::build)[name]
+}
+
+/// A process as the kernel lists it. The start time tells it from a later one of the same number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Process {
+    pid: i32,
+    parent: i32,
+    start: String,
+    name: String,
+}
+
+impl Process {
+    /// Reads `/proc/<pid>/stat` (proc(5)); `None` when the process is gone, or dead and only not yet waited for.
+    fn read(pid: i32) -> Option<Self> {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (head, tail) = text.rsplit_once(") ")?;
+        let fields: Vec<&str> = tail.split(' ').collect();
+        let name = head.split_once('(')?.1.into();
+        let process = Self { pid, parent: fields[1].parse().ok()?, start: fields[19].into(), name };
+        (!matches!(fields[0], "Z" | "X")).then_some(process)
+    }
+
+    fn is_alive(&self) -> bool {
+        Self::read(self.pid).is_some_and(|now| now.start == self.start)
+    }
+}
+
+/// The QEMUs among the descendants of a process.
+fn machines_of(ancestor: i32) -> Vec<Process> {
+    let entries = fs::read_dir("/proc").expect("/proc is mounted").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let all: Vec<Process> = pids.filter_map(Process::read).collect();
+    let descends = |process: &&Process| {
+        let mut parent = process.parent;
+        while parent != ancestor {
+            let Some(above) = all.iter().find(|above| above.pid == parent) else { return false };
+            parent = above.parent;
+        }
+        true
+    };
+    all.iter().filter(|process| process.name.starts_with("qemu")).filter(descends).cloned().collect()
+}
+
+/// Asks again and again until there is an answer.
+fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < limit, "{what} did not come within {limit:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A harness that runs a fixture's tests, two at a time.
+struct Run {
+    child: Child,
+    /// Where its output goes: a pipe might be held open by what it leaves behind.
+    output: TempDir,
+    /// Its directory for temporary files.
+    scratch: TempDir,
+}
+
+impl Run {
+    fn start(fixture_name: &str) -> Self {
+        let (output, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let file = fs::File::create(output.path().join("text")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_steward-harness"))
+            .arg(fixture(fixture_name))
+            .args(["--accel", "tcg", "--test-threads", "2"])
+            .env("TMPDIR", scratch.path())
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .process_group(0)
+            .spawn()
+            .expect("the harness can be executed");
+        Self { child, output, scratch }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    fn machines(&self) -> Vec<Process> {
+        machines_of(self.pid().as_raw_nonzero().get())
+    }
+
+    /// Waits until so many machines run at once.
+    fn await_machines(&mut self, count: usize) -> Vec<Process> {
+        wait_for(&format!("{count} running machines"), START, || {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("the harness ended ({status}) before {count} machines ran at once:\n{}", self.text());
+            }
+            Some(self.machines()).filter(|machines| machines.len() == count)
+        })
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(self.output.path().join("text")).unwrap()
+    }
+
+    /// Waits for the harness's end; gives its status and output.
+    fn end(&mut self, limit: Duration) -> (ExitStatus, String) {
+        let status = self.child.wait_timeout(limit).unwrap();
+        let status = status.unwrap_or_else(|| panic!("the harness did not end within {limit:?}:\n{}", self.text()));
+        (status, self.text())
+    }
+
+    fn assert_no_file_is_left(&self) {
+        let left: Vec<PathBuf> =
+            fs::read_dir(self.scratch.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(left.is_empty(), "files are left behind: {left:?}");
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // A failed test must not leave behind what it complains about.
+        let _ = kill_process_group(self.pid(), Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
+
+fn assert_all_gone(machines: &[Process]) {
+    wait_for("the end of every machine", END, || machines.iter().all(|machine| !machine.is_alive()).then_some(()));
+}
+
+/// `tell` ends a harness under which two machines run; gives its status and output.
+fn interrupted_by(tell: impl FnOnce(Pid)) -> (ExitStatus, String) {
+    // This kernel never says a word: its machines stay for as long as the harness is patient.
+    let mut run = Run::start("panic-early");
+    let machines = run.await_machines(2);
+    tell(run.pid());
+    let end = run.end(END);
+    assert_all_gone(&machines);
+    assert!(run.machines().is_empty());
+    run.assert_no_file_is_left();
+    end
+}
+
+#[test]
+fn an_interrupt_or_a_request_to_end_ends_all_machines_and_says_so() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let (status, text) = interrupted_by(|pid| kill_process(pid, signal).unwrap());
+        assert_eq!(status.code(), Some(128 + signal.as_raw()), "{text}");
+        assert!(text.contains("interrupted"), "{text}");
+    }
+}
+
+/// A terminal and nextest signal the whole group, so QEMU hears it too, and earlier than the harness can tell it anything.
+#[test]
+fn a_signal_to_the_whole_process_group_is_an_interrupt_too() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let (status, text) = interrupted_by(|pid| kill_process_group(pid, signal).unwrap());
+        assert_eq!(status.code(), Some(128 + signal.as_raw()), "{text}");
+        assert!(text.contains("interrupted"), "{text}");
+    }
+}
+
+#[test]
+fn a_killed_harness_takes_its_machines_with_it() {
+    let (status, _) = interrupted_by(|pid| kill_process(pid, Signal::KILL).unwrap());
+    assert_eq!(status.signal(), Some(Signal::KILL.as_raw()));
+}
+
+#[test]
+fn a_machine_that_is_killed_is_named_and_the_other_tests_finish() {
+    let mut run = Run::start("panic-early");
+    let machines = run.await_machines(2);
+    kill_process(Pid::from_raw(machines[0].pid).unwrap(), Signal::KILL).unwrap();
+    // The other one goes on; what it is waited for would take long, so it is killed in its turn, another way.
+    wait_for("a verdict on the killed machine", END, || run.text().contains("SIGKILL").then_some(()));
+    assert!(machines[1].is_alive(), "the other test goes on:\n{}", run.text());
+    kill_process(Pid::from_raw(machines[1].pid).unwrap(), Signal::TERM).unwrap();
+    let (status, text) = run.end(END);
+    assert_eq!(status.code(), Some(101), "{text}");
+    assert_eq!(text.matches("FAIL [").count(), 2, "{text}");
+    assert_eq!(text.matches("emulator failure: ").count(), 4, "once as each ends, and once each in full:\n{text}");
+    assert_all_gone(&machines);
+    run.assert_no_file_is_left();
+}
+
+#[test]
+fn tests_beside_a_killed_machine_keep_their_verdicts() {
+    let mut run = Run::start("hang");
+    let machines = run.await_machines(2);
+    kill_process(Pid::from_raw(machines[0].pid).unwrap(), Signal::KILL).unwrap();
+    let (status, text) = run.end(END);
+    assert_eq!(status.code(), Some(101), "{text}");
+    let verdict = |words: &str| text.lines().filter(|line| line.starts_with("FAIL [") && line.contains(words)).count();
+    assert_eq!((verdict("emulator failure"), verdict("hang (interrupts on)")), (1, 1), "{text}");
+    assert_all_gone(&machines);
+    run.assert_no_file_is_left();
+}
+
+#[test]
+fn a_run_to_its_end_leaves_nothing_behind() {
+    let mut run = Run::start("pass");
+    let (status, text) = run.end(START);
+    assert_eq!(status.code(), Some(0), "{text}");
+    assert_eq!(text.matches("PASS [").count(), 4, "{text}");
+    assert_eq!(text.matches("SKIP [").count(), 1, "{text}");
+    assert!(run.machines().is_empty());
+    run.assert_no_file_is_left();
+}
+
+#[test]
+fn a_missing_emulator_is_named_with_what_to_do() {
+    let output = Command::new(env!("CARGO_BIN_EXE_steward-harness"))
+        .arg(fixture("pass"))
+        .env("STEWARD_QEMU", "/nonexistent/qemu")
+        .output()
+        .expect("the harness can be executed");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(101), "{text}");
+    assert!(text.contains("/nonexistent/qemu") && text.contains("Install QEMU"), "{text}");
+}

@@ -1,0 +1,86 @@
+//! `cargo xtask`: everything a person or CI runs in this workspace.
+//!
+//! This crate decides and prints. What it knows of emulators, kernels and verdicts comes from `steward-harness`;
+//! what it knows of the workspace comes from `cargo metadata`.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod check;
+mod ci;
+mod clean;
+mod doctor;
+mod images;
+mod preflight;
+mod run;
+mod style;
+mod test;
+mod workspace;
+
+/// Runs, tests, measures and checks Steward.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask run                         boot the kernel and talk to it at its prompt
+  cargo xtask run --command help          type one line at the prompt, print what it prints
+  cargo xtask test                        every test, on this machine and in QEMU
+  cargo xtask check                       every static check that CI runs
+  cargo xtask doctor                      what is installed, what is missing
+
+QEMU 7.2 or newer is needed to run a kernel; what is missing is installed after asking (see `doctor --help`).";
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Options),
+    Test(test::Options),
+    Bench(bench::Options),
+    Check(check::Options),
+    Doctor(doctor::Options),
+    Clean(clean::Options),
+    Ci(ci::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(options) => run::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Bench(options) => bench::run(&options),
+        Command::Check(options) => check::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
+        Command::Clean(options) => clean::run(&options),
+        Command::Ci(options) => ci::run(&options),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_explains_itself_and_gives_examples() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "`{}` says nothing about itself", command.get_name());
+            let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(examples.contains("cargo xtask "), "`{}` gives no example", command.get_name());
+        }
+    }
+}

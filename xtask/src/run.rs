@@ -1,0 +1,176 @@
+//! `run`: boots the kernel and talks to it.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use steward_harness::Emulator;
+use steward_harness::accel::{self, Request};
+use steward_harness::console::{Console, Failure, Input};
+use steward_harness::machine::{Kind, Memory, Shape};
+use steward_harness::process::Interrupts;
+
+use crate::images::{self, Build};
+use crate::preflight::components::Component;
+use crate::preflight::{self, Consent};
+use crate::workspace::{BARE_METAL, Workspace};
+
+/// Boots the kernel in QEMU and talks to it at its prompt.
+///
+/// On a terminal the session is interactive; `poweroff` at the prompt ends it. With --command, the lines are typed at
+/// the prompt one after another and what they print, and nothing else, goes to standard output; then the machine is
+/// powered off. The exit code is 0 when every command succeeded and the machine did not fail. When standard input is
+/// at its end and there is no --command, banner and prompt are shown and the machine is powered off.
+///
+/// QEMU is installed when it is missing; see `cargo xtask doctor --help`.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// What starts the kernel
+    #[arg(long, value_enum, default_value_t = Firmware::Direct)]
+    firmware: Firmware,
+    /// Machine type: q35, pc or microvm
+    #[arg(long, default_value_t = Kind::Q35)]
+    machine: Kind,
+    /// Number of CPUs
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=255))]
+    cpus: u32,
+    /// Memory, such as 64M or 8G
+    #[arg(long, value_name = "SIZE", default_value = "128M")]
+    memory: Memory,
+    /// CPU model as QEMU names it, such as qemu64 or max
+    #[arg(long, value_name = "MODEL", default_value = "max")]
+    cpu: String,
+    /// What executes the guest: auto (KVM when a self-check passes, else emulation), tcg or kvm
+    #[arg(long, default_value_t = Request::Auto)]
+    accel: Request,
+    /// Wait for a debugger before the first instruction; how to attach it is printed
+    #[arg(long)]
+    gdb: bool,
+    /// Type this line at the prompt; may be given several times
+    #[arg(long = "command", value_name = "LINE")]
+    commands: Vec<String>,
+    /// Build the kernel with optimization and without debug assertions
+    #[arg(long)]
+    release: bool,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask run
+  cargo xtask run --command help --command mem
+  cargo xtask run --machine microvm --memory 64M
+  cargo xtask run --cpus 4 --cpu qemu64 --command cpu
+  cargo xtask run --gdb";
+
+/// What starts the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Firmware {
+    /// Our PVH loader, by QEMU's -kernel: no firmware, some tens of milliseconds
+    Direct,
+    /// OVMF and our UEFI loader (comes with a later version)
+    Uefi,
+    /// SeaBIOS and Limine (comes with a later version)
+    Bios,
+}
+
+/// Runs the kernel as the options say.
+///
+/// # Errors
+/// When something needed is missing, when the kernel does not build, or when the machine or a command fails.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    require_direct(options.firmware)?;
+    preflight::require(&[Component::Qemu, Component::RustTarget(BARE_METAL)], options.consent)?;
+    let workspace = Workspace::load()?;
+    let image = images::image(&workspace, Build { release: options.release, tests: true })?;
+    let emulator = Emulator::find()?;
+    let interrupts = Interrupts::install()?;
+    let chosen = accel::choose(options.accel, &emulator, &image, &workspace.cache(), &interrupts)?;
+    if let Some(note) = &chosen.note {
+        eprintln!("note: {note}");
+    }
+    let shape = Shape { kind: options.machine, cpus: options.cpus, memory: options.memory, cpu: options.cpu.clone() };
+    let console = Console { gdb: options.gdb, ..Console::new(&emulator, &image, shape, &chosen) };
+    match console.run(input(&options.commands), &interrupts) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(Failure::Interrupted(signal)) => Ok(interrupted(signal)),
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// The exit code of a program that a signal ended, as shells count it.
+#[must_use]
+pub fn interrupted(signal: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))
+}
+
+fn require_direct(firmware: Firmware) -> Result<()> {
+    match firmware {
+        Firmware::Direct => Ok(()),
+        Firmware::Uefi => bail!("--firmware uefi comes with the UEFI loader in a later version; use --firmware direct"),
+        Firmware::Bios => bail!("--firmware bios comes with Limine images in a later version; use --firmware direct"),
+    }
+}
+
+fn input(commands: &[String]) -> Input {
+    if !commands.is_empty() {
+        Input::Lines(commands.to_vec())
+    } else if std::io::stdin().is_terminal() {
+        Input::Terminal
+    } else {
+        Input::Stream
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn parse(words: &[&str]) -> Result<Options, clap::Error> {
+        Line::try_parse_from([&["run"], words].concat()).map(|line| line.options)
+    }
+
+    #[test]
+    fn firmware_of_later_versions_is_refused_with_what_works_now() {
+        for firmware in [Firmware::Uefi, Firmware::Bios] {
+            let error = require_direct(firmware).unwrap_err().to_string();
+            assert!(error.contains("comes with") && error.contains("--firmware direct"), "{error}");
+        }
+        assert!(require_direct(Firmware::Direct).is_ok());
+    }
+
+    #[test]
+    fn every_option_of_the_machine_is_understood() {
+        let words = ["--machine", "microvm", "--cpus", "4", "--memory", "8G", "--cpu", "qemu64", "--accel", "tcg"];
+        let options = parse(&words).unwrap();
+        assert_eq!((options.machine, options.cpus, options.memory.mib()), (Kind::Microvm, 4, 8192));
+        assert_eq!(options.cpu, "qemu64");
+        assert!(options.commands.is_empty());
+    }
+
+    #[test]
+    fn commands_keep_their_order() {
+        let options = parse(&["--command", "help", "--command", "mem"]).unwrap();
+        assert!(matches!(input(&options.commands), Input::Lines(lines) if lines == ["help", "mem"]));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for words in [["--machine", "isapc"], ["--cpus", "0"], ["--memory", "much"], ["--accel", "fast"]] {
+            assert!(parse(&words).is_err(), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Where things are: the root, the packages, the build directory.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use cargo_metadata::{Metadata, MetadataCommand, Package};
+use xshell::Shell;
+
+/// Target triple of everything that runs without an operating system.
+pub const BARE_METAL: &str = "x86_64-unknown-none";
+/// Package of the kernel binary.
+pub const KERNEL: &str = "steward-kernel";
+/// Package of the direct loader.
+pub const LOADER: &str = "steward-boot-direct";
+
+/// This workspace as `cargo metadata` describes it, without its external dependencies.
+pub struct Workspace {
+    metadata: Metadata,
+}
+
+impl Workspace {
+    /// Reads the workspace that this program belongs to, or else the one around the current directory.
+    ///
+    /// # Errors
+    /// When `cargo metadata` fails; the error has cargo's message.
+    pub fn load() -> Result<Self> {
+        let start = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| ".".into(), PathBuf::from);
+        let mut metadata = metadata(&start)?;
+        // The default members are the whole workspace's only when cargo is asked at its root.
+        let root = metadata.workspace_root.clone().into_std_path_buf();
+        if root != start {
+            metadata = self::metadata(&root)?;
+        }
+        Ok(Self { metadata })
+    }
+
+    /// The directory of the root manifest.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.metadata.workspace_root.as_std_path()
+    }
+
+    /// Cargo's build directory (`target`, or `CARGO_TARGET_DIR`).
+    #[must_use]
+    pub fn target(&self) -> &Path {
+        self.metadata.target_directory.as_std_path()
+    }
+
+    /// Where our own caches and results go: a directory of the build directory.
+    #[must_use]
+    pub fn cache(&self) -> PathBuf {
+        self.target().join("steward")
+    }
+
+    /// A shell that stands at the root.
+    ///
+    /// # Errors
+    /// When the current directory cannot be determined.
+    pub fn shell(&self) -> Result<Shell> {
+        let shell = Shell::new()?;
+        shell.change_dir(self.root());
+        Ok(shell)
+    }
+
+    /// All packages of the workspace, by name.
+    #[must_use]
+    pub fn packages(&self) -> Vec<&Package> {
+        let mut packages = self.metadata.workspace_packages();
+        packages.sort_by(|a, b| a.name.cmp(&b.name));
+        packages
+    }
+
+    /// A package by its name.
+    #[must_use]
+    pub fn package(&self, name: &str) -> Option<&Package> {
+        self.packages().into_iter().find(|package| package.name.as_str() == name)
+    }
+
+    /// The directory of a package, relative to the root, with `/` between its parts; empty for the root itself.
+    #[must_use]
+    pub fn directory(&self, package: &Package) -> String {
+        let directory = package.manifest_path.parent().unwrap_or(&package.manifest_path);
+        directory.strip_prefix(&self.metadata.workspace_root).unwrap_or(directory).as_str().to_owned()
+    }
+
+    /// Packages that only build for bare metal: the members that are no default members.
+    #[must_use]
+    pub fn bare_metal_only(&self) -> Vec<&Package> {
+        let hosted: BTreeSet<_> = self.metadata.workspace_default_members.iter().collect();
+        self.packages().into_iter().filter(|package| !hosted.contains(&package.id)).collect()
+    }
+
+    /// `names` and every package of the workspace that they need at run time, optional dependencies included,
+    /// procedural macros excluded; sorted by name.
+    #[must_use]
+    pub fn with_dependencies(&self, names: &[&str]) -> Vec<&Package> {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&Package> = names.iter().filter_map(|name| self.package(name)).collect();
+        while let Some(package) = open.pop() {
+            let is_macro = package.targets.iter().any(cargo_metadata::Target::is_proc_macro);
+            if is_macro || !seen.insert(package.name.as_str()) {
+                continue;
+            }
+            let normal = package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
+            open.extend(normal.filter(|d| d.path.is_some()).filter_map(|d| self.package(&d.name)));
+        }
+        seen.into_iter().filter_map(|name| self.package(name)).collect()
+    }
+}
+
+fn metadata(directory: &Path) -> Result<Metadata> {
+    let mut command = MetadataCommand::new();
+    command.current_dir(directory).no_deps();
+    command.exec().context("cargo metadata failed; run this inside the repository")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_is_bare_metal_and_this_program_is_not() {
+        let workspace = Workspace::load().unwrap();
+        let names: Vec<_> = workspace.bare_metal_only().iter().map(|package| package.name.as_str()).collect();
+        assert!(names.contains(&KERNEL) && names.contains(&LOADER), "{names:?}");
+        assert!(!names.contains(&"xtask"));
+    }
+
+    #[test]
+    fn directories_are_relative_to_the_root() {
+        let workspace = Workspace::load().unwrap();
+        let package = workspace.package("xtask").unwrap();
+        assert_eq!(workspace.directory(package), "xtask");
+        assert!(workspace.root().join("xtask/Cargo.toml").exists());
+    }
+}
