@@ -25,7 +25,8 @@ fn boot() -> ! {
     let handover = machine::receive_handover().unwrap_or_else(|error| report::cannot_start(&error));
     configure(&handover.command_line);
     let (version, seconds) = (env!("CARGO_PKG_VERSION"), handover.started_at.unwrap_or(0));
-    log::info!("Steward {version} started by {} at {seconds} s (Unix time)", handover.loader);
+    log::info!("Steward {version} started by {}", handover.loader);
+    log::debug!("started at {seconds} s (Unix time)");
     if !handover.repairs.is_empty() {
         log::warn!("memory map repaired: {}", handover.repairs);
     }
@@ -38,7 +39,7 @@ fn start() -> ! {
     machine::protect().unwrap_or_else(|error| report::cannot_start(&error)); // Segments, exception stacks, SMEP, SMAP.
     let handover = machine::boot::handover().expect("boot() received the handover before it came here");
     machine::devices(handover); // ACPI, local APIC, clocks; interrupts on.
-    log::info!("up after {} us", machine::clock::nanoseconds() / 1000);
+    log::debug!("up after {} us", machine::clock::nanoseconds() / 1000);
     if serve::is_asked_for(&handover.command_line) {
         serve::tests()
     }

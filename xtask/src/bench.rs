@@ -1,4 +1,4 @@
-//! `bench`: the targets of DESIGN section 13, measured.
+//! `bench`: the targets of docs/benchmarks.md, measured.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ mod size;
 
 use row::Row;
 
-/// Measures Steward beside its peers and compares with the targets of DESIGN section 13.
+/// Measures Steward beside its peers and compares with the targets of docs/benchmarks.md.
 ///
 /// Measurements of a pair are interleaved in one run, after a warm-up, and reported as medians. A row's ratio is its
 /// value divided by its peer's. Benchmarks report; the exit code is 0 also when a target is not met.

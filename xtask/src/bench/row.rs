@@ -5,7 +5,7 @@ use serde::Serialize;
 /// One figure beside its peer's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
-    /// Number of the target in DESIGN section 13.
+    /// Number of the target in docs/benchmarks.md.
     pub id: &'static str,
     /// What was measured.
     pub what: String,

@@ -77,7 +77,7 @@ pub fn check(edges: &[Edge], list: &str) -> Faults {
     faults
 }
 
-/// The rule of DESIGN section 2 that an edge between these directories breaks, whatever the list says.
+/// The rule of ARCHITECTURE.md that an edge between these directories breaks, whatever the list says.
 fn broken_layer(from: &str, to: &str) -> Option<&'static str> {
     let layer = |directory: &str| KERNEL_LAYERS.iter().position(|layer| *layer == directory);
     let is_kernel = |directory: &str| directory == "kernel" || directory.starts_with("kernel/");
