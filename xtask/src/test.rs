@@ -15,19 +15,23 @@ use crate::workspace::{BARE_METAL, Workspace};
 
 mod host;
 mod kernel;
+mod libtest;
+pub mod tied;
 
-use host::Totals;
+use libtest::Totals;
 
 /// Runs every test: those of the host (`cargo test`) and those of the kernel, each in a QEMU of its own.
 ///
 /// A filter selects the tests, of both kinds, whose names contain it; several select what any of them selects. The
-/// last line is `N passed, M failed`, with `, K skipped` when some were; the exit code is 0 only when none failed.
+/// last line is `N passed, M failed`, with `, K skipped` when some were; the exit code is 0 only when none failed and
+/// at least one was selected.
 ///
 /// Before the kernel's tests run, those in its ELF file are compared with the `#[ktest]` functions in the sources; a
 /// test that the linker has dropped counts as failed.
 ///
 /// --json prints one object a line, as libtest does: {"type":"test","event":"started|ok|failed|ignored","name":…},
-/// and at the end {"type":"total","passed":…,"failed":…,"skipped":…}.
+/// a failure (also that of a build, or of a vanished test) with "why" or "stdout"; and at the end
+/// {"type":"total","passed":…,"failed":…,"skipped":…}.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
@@ -66,11 +70,12 @@ Examples:
 /// When something needed is missing or the tests cannot be listed.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
+    preflight::require(needed(options), options.consent)?;
+    // Not before: a question or a package manager must end at the first Ctrl-C.
     let interrupts = Interrupts::install()?;
     if options.list {
         return list(options, &workspace, &interrupts);
     }
-    preflight::require(&[Component::Qemu, Component::RustTarget(BARE_METAL)], options.consent)?;
     let jobs = options.jobs;
     let mut totals = Totals::default();
     if !options.kernel_only {
@@ -81,10 +86,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if !options.host_only && interrupts.signal().is_none() {
         heading(options, "kernel tests");
         let run = kernel::Run { filters: &options.filters, jobs, json: options.json, interrupts: &interrupts };
-        totals += kernel::run(&workspace, &run).unwrap_or_else(|error| {
-            eprintln!("error: {error:#}");
-            Totals { failed: 1, ..Totals::default() }
-        });
+        totals += kernel::run(&workspace, &run).unwrap_or_else(|error| kernel_failed(options, &error));
+    }
+    // The totals come last, also where standard error is merged into standard output.
+    let nothing = nothing_ran(&options.filters, totals).filter(|_| interrupts.signal().is_none());
+    if let Some(why) = &nothing {
+        eprintln!("error: {why}");
     }
     if options.json {
         let Totals { passed, failed, skipped } = totals;
@@ -94,8 +101,38 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     Ok(match (interrupts.signal(), totals.failed) {
         (Some(signal), _) => interrupted(signal),
-        (None, 0) => ExitCode::SUCCESS,
+        (None, 0) if nothing.is_none() => ExitCode::SUCCESS,
         (None, _) => ExitCode::FAILURE,
+    })
+}
+
+/// What must be there. Listing boots nothing, but builds the kernel.
+fn needed(options: &Options) -> &'static [Component] {
+    match (options.list, options.host_only) {
+        (true, true) => &[],
+        (true, false) => &[Component::RustTarget(BARE_METAL)],
+        (false, _) => &[Component::Qemu, Component::RustTarget(BARE_METAL)],
+    }
+}
+
+/// The kernel's tests could not be run, which counts as one failure.
+fn kernel_failed(options: &Options, error: &anyhow::Error) -> Totals {
+    eprintln!("error: {error:#}");
+    if options.json {
+        println!("{}", json!({"type": "test", "event": "failed", "name": "kernel", "why": format!("{error:#}")}));
+    }
+    Totals { failed: 1, ..Totals::default() }
+}
+
+/// Why a run that ran nothing is no success.
+fn nothing_ran(filters: &[String], totals: Totals) -> Option<String> {
+    if totals.sum() > 0 {
+        return None;
+    }
+    let filters: Vec<_> = filters.iter().map(|filter| format!("`{filter}`")).collect();
+    Some(match filters.as_slice() {
+        [] => "no test was run".to_owned(),
+        filters => format!("no test's name contains {}; `cargo xtask test --list` shows them", filters.join(" or ")),
     })
 }
 
@@ -136,5 +173,28 @@ mod tests {
     fn the_last_line_counts_and_names_skipped_tests_only_when_there_are_some() {
         assert_eq!(last_line(Totals { passed: 12, failed: 0, skipped: 0 }), "12 passed, 0 failed");
         assert_eq!(last_line(Totals { passed: 1, failed: 2, skipped: 3 }), "1 passed, 2 failed, 3 skipped");
+    }
+
+    #[test]
+    fn a_filter_that_selects_nothing_is_named_in_the_error() {
+        let why = nothing_ran(&["pagign".into(), "tmier".into()], Totals::default()).unwrap();
+        assert!(why.contains("`pagign` or `tmier`") && why.contains("--list"), "{why}");
+        assert_eq!(nothing_ran(&["x".into()], Totals { skipped: 1, ..Totals::default() }), None);
+        assert!(nothing_ran(&[], Totals::default()).is_some());
+    }
+
+    #[test]
+    fn listing_needs_what_building_needs() {
+        use clap::Parser;
+
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            options: Options,
+        }
+        let needed = |words: &[&str]| needed(&Line::parse_from([&["test"], words].concat()).options);
+        assert_eq!(needed(&["--list"]), [Component::RustTarget(BARE_METAL)]);
+        assert_eq!(needed(&["--list", "--host-only"]), []);
+        assert!(needed(&["--host-only"]).contains(&Component::Qemu));
     }
 }

@@ -13,6 +13,10 @@ pub const BARE_METAL: &str = "x86_64-unknown-none";
 pub const KERNEL: &str = "steward-kernel";
 /// Package of the direct loader.
 pub const LOADER: &str = "steward-boot-direct";
+/// Package that gives kernels their tests.
+pub const GUEST: &str = "steward-harness-guest";
+/// Package of the kernels that test the harness.
+pub const FIXTURES: &str = "steward-fixtures";
 
 /// This workspace as `cargo metadata` describes it, without its external dependencies.
 pub struct Workspace {
@@ -89,6 +93,14 @@ impl Workspace {
     pub fn bare_metal_only(&self) -> Vec<&Package> {
         let hosted: BTreeSet<_> = self.metadata.workspace_default_members.iter().collect();
         self.packages().into_iter().filter(|package| !hosted.contains(&package.id)).collect()
+    }
+
+    /// Packages of the workspace that name this one as a dependency, optional or not; sorted by name.
+    #[must_use]
+    pub fn dependents(&self, name: &str) -> Vec<&Package> {
+        let mut packages = self.packages();
+        packages.retain(|package| package.dependencies.iter().any(|dependency| dependency.name == name));
+        packages
     }
 
     /// `names` and every package of the workspace that they need at run time, optional dependencies included,

@@ -3,6 +3,7 @@
 mod interactive;
 mod keys;
 mod life;
+mod lines;
 mod marks;
 mod raw;
 mod scripted;
@@ -25,8 +26,10 @@ use crate::{
     vm::Vm,
 };
 use life::{Life, describe};
+use lines::Lines;
+pub use lines::check_line;
 pub use marks::{Mark, Marks, Piece};
-use scripted::{Lines, Printer, Script};
+use scripted::{Printer, Script};
 
 /// Where a debugger finds the machine: QEMU's own default.
 const GDB_PORT: u16 = 1234;
@@ -41,11 +44,11 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 pub enum Input {
     /// A person, at the host's terminal. Every key goes to the guest; Ctrl-A X ends the machine.
     Terminal,
-    /// Nobody: these lines are typed, one at each prompt, and only what they print goes to standard output, byte for
+    /// Nobody: these lines are typed, one at each prompt, if [`check_line`] lets all of them pass, and only what they print goes to standard output, byte for
     /// byte but for line ends. Then the machine is powered off.
     Lines(Vec<String>),
     /// Standard input, which is no terminal: its lines are typed, one at each prompt, and all that the machine prints
-    /// is shown. At its end the machine is powered off.
+    /// is shown. At its end the machine is powered off. A line that [`check_line`] does not let pass ends the run.
     Stream,
 }
 
@@ -148,6 +151,7 @@ impl<'a> Console<'a> {
         let result = match input {
             Input::Terminal => interactive::run(self, interrupts, &symbols),
             Input::Lines(lines) => {
+                lines.iter().try_for_each(|line| check_line(line))?;
                 let printer = Printer::output_only(stdout().lock());
                 scripted::run(self, Script::new(Lines::Given(lines.into()), printer), interrupts)
             }

@@ -18,7 +18,7 @@ use steward_harness::{
     filter::{Ignored, Selection},
     image::{Image, cache_directory},
     listing::Listing,
-    process::Interrupts,
+    process::{Interrupts, exit_code},
     report::{JsonLines, Style, Terminal},
     session::Limits,
     suite::{Sink, Suite},
@@ -38,16 +38,8 @@ fn main() -> ExitCode {
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(FAILED),
         Err(error) => {
             eprintln!("error: {error}");
-            ExitCode::from(interrupted(&error).unwrap_or(FAILED))
+            ExitCode::from(if let Error::Interrupted(signal) = error { exit_code(signal) } else { FAILED })
         }
-    }
-}
-
-/// The exit code of a process that a signal asked to stop.
-fn interrupted(error: &Error) -> Option<u8> {
-    match error {
-        Error::Interrupted(signal) => Some(128 + u8::try_from(*signal).unwrap_or(0)),
-        _ => None,
     }
 }
 
@@ -57,6 +49,11 @@ fn run(cli: &Cli) -> Result<ExitCode, Error> {
     if cli.list {
         list(cli, &selection).map_err(|source| Error::Io { doing: "listing the tests".into(), source })?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if listing.tests.is_empty() {
+        // A run that runs nothing must not look like one that passed.
+        let why = "it holds no tests: was it built without its feature `ktest`?".into();
+        return Err(Error::Kernel { path: cli.kernel.clone(), why });
     }
     let interrupts = Interrupts::install()?;
     let emulator = Emulator::find()?;
@@ -78,7 +75,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Error> {
     };
     let summary = suite.run(&selection, &mut *sink(cli), &interrupts)?;
     Ok(match summary.interrupted {
-        Some(signal) => ExitCode::from(128 + u8::try_from(signal).unwrap_or(0)),
+        Some(signal) => ExitCode::from(exit_code(signal)),
         None if summary.success() => ExitCode::SUCCESS,
         None => ExitCode::from(FAILED),
     })

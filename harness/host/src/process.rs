@@ -13,8 +13,8 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use wait_timeout::ChildExt;
 
-pub use interrupt::Interrupts;
 pub(crate) use interrupt::on_second_signal;
+pub use interrupt::{Interrupts, exit_code};
 
 /// How long a killed process may take to be gone. It takes that long only inside a system call that hangs, as a broken
 /// `/dev/kvm` can make it.

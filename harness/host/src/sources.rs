@@ -1,7 +1,10 @@
 //! The tests of a source tree, found by their attribute, and what the ELF file makes of them.
 //!
 //! A linker drops what nothing refers to. A test that is in the sources and not in the kernel would never fail
-//! again, so the two are compared, name by name.
+//! again, so the two are compared, name by name. For the same reason a test must be plain to see: one that only a macro
+//! or `cfg_attr` brings about is refused.
+
+mod hidden;
 
 use std::{
     collections::BTreeSet,
@@ -9,13 +12,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use proc_macro2::Span;
 use syn::{
-    ItemFn, ItemMod,
+    Attribute, ItemFn, ItemMod, Macro,
     spanned::Spanned,
     visit::{Visit, visit_item_fn, visit_item_mod},
 };
 
 use crate::{Error, listing::Listing};
+use hidden::{in_attribute, in_tokens};
 
 /// A function marked `#[ktest]`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +36,8 @@ pub struct SourceTest {
 /// Finds the tests in every `.rs` file below `roots` (directories, or single files).
 ///
 /// # Errors
-/// [`Error::Io`] for what cannot be read, [`Error::Source`] for what is not Rust or lies outside the workspace.
+/// [`Error::Io`] for what cannot be read, [`Error::Source`] for what is not Rust, lies outside the workspace, or hides
+/// a test in a macro or in `cfg_attr`.
 pub fn find(workspace: &Path, roots: &[PathBuf]) -> Result<Vec<SourceTest>, Error> {
     let mut files = BTreeSet::new();
     for root in roots {
@@ -68,15 +74,24 @@ fn tests_in(file: &str, text: &str) -> syn::Result<Vec<SourceTest>> {
     if !text.contains("ktest") {
         return Ok(Vec::new());
     }
-    let mut finder = Finder { file, modules: Vec::new(), found: Vec::new() };
+    let mut finder = Finder { file, modules: Vec::new(), found: Vec::new(), hidden: None };
     finder.visit_file(&syn::parse_file(text)?);
-    Ok(finder.found)
+    match finder.hidden {
+        Some(place) => Err(syn::Error::new(
+            place,
+            "this `ktest` cannot be found in the sources, and its test could vanish unnoticed: write #[ktest] plainly, \
+             outside macros, with #[cfg] in place of cfg_attr",
+        )),
+        None => Ok(finder.found),
+    }
 }
 
 struct Finder<'f> {
     file: &'f str,
     modules: Vec<String>,
     found: Vec<SourceTest>,
+    /// The first `ktest` that a macro or `cfg_attr` hides.
+    hidden: Option<Span>,
 }
 
 impl<'ast> Visit<'ast> for Finder<'_> {
@@ -95,6 +110,14 @@ impl<'ast> Visit<'ast> for Finder<'_> {
             self.found.push(SourceTest { file: self.file.into(), path: path.join("::"), line });
         }
         visit_item_fn(self, function);
+    }
+
+    fn visit_attribute(&mut self, attribute: &'ast Attribute) {
+        self.hidden = self.hidden.or_else(|| in_attribute(attribute));
+    }
+
+    fn visit_macro(&mut self, of: &'ast Macro) {
+        self.hidden = self.hidden.or_else(|| in_tokens(of.tokens.clone()));
     }
 }
 
@@ -196,6 +219,35 @@ mod tests {
         let found = tests_in("k/src/a.rs", SOURCE).unwrap();
         let found: Vec<_> = found.iter().map(|test| (test.path.as_str(), test.line)).collect();
         assert_eq!(found, [("plain", 3), ("tests::inner::nested", 8), ("local", 15)]);
+    }
+
+    #[test]
+    fn a_test_that_a_macro_or_cfg_attr_hides_is_refused_with_its_line() {
+        for hidden in [
+            "#[cfg_attr(x, ktest)]\nfn f() {}",
+            "#[cfg_attr(all(x, y), inline, guest::ktest(cpus = 2))]\nfn f() {}",
+            "#[cfg_attr(x, cfg_attr(y, ktest))]\nfn f() {}",
+            "macro_rules! m { ($n:ident) => { #[ktest] fn $n() {} } }",
+            "m! { mod inner { #[guest::ktest(should_panic)] fn f() {} } }",
+            "fn f() { m!(#[cfg_attr(x, ktest)] fn g() {}); }",
+        ] {
+            let error = tests_in("k/src/a.rs", &format!("//! Text.\n{hidden}")).unwrap_err();
+            assert_eq!(error.span().start().line, 2, "{hidden}");
+            assert!(error.to_string().contains("write #[ktest] plainly"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_only_mentions_the_word_is_no_hidden_test() {
+        let text = r##"
+            #[cfg_attr(feature = "ktest", inline)]
+            #[cfg_attr(ktest, expect(unused, reason = "ktest"))]
+            fn f() { m!(ktest, [ktest], #[doc = "#[ktest]"] #[ktester] fn g() {}); }
+            #[ktest]
+            fn plain() { assert!(ktest(), "ktest"); }
+        "##;
+        let found = tests_in("k/src/a.rs", text).unwrap();
+        assert_eq!(found.len(), 1);
     }
 
     #[test]

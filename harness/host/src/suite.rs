@@ -4,6 +4,7 @@ mod slots;
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc::{Sender, channel},
     thread,
     time::{Duration, Instant},
@@ -262,6 +263,31 @@ impl Suite<'_> {
     fn one<'t>(&self, test: &'t Test, slots: u32, interrupts: &Interrupts, output: bool, news: &Sender<News<'t>>) {
         let started = Instant::now();
         let shape = test.needs.over(&self.shape);
+        // The run waits for news of every test, so there must be some even when the harness itself breaks down here.
+        // What it was at work on is dropped then, and its machine with it.
+        let attempt = || self.attempt(test, &shape, slots, interrupts, output, news);
+        let (judgement, evidence) = match catch_unwind(AssertUnwindSafe(attempt)) {
+            Ok(Ok(evidence)) => (judge(test, self.count, &evidence), Some(evidence)),
+            Ok(Err(Error::Interrupted(_))) => return drop(news.send(News::Abandoned(slots))),
+            Ok(Err(error)) => (Judgement { verdict: Verdict::EmulatorFailure, why: error.to_string() }, None),
+            Err(_) => {
+                let why = "the harness itself panicked, as standard error says: report that".into();
+                (Judgement { verdict: Verdict::EmulatorFailure, why }, None)
+            }
+        };
+        let report = Report { test, shape, judgement, evidence, elapsed: started.elapsed() };
+        drop(news.send(News::Finished(Box::new(report))));
+    }
+
+    fn attempt<'t>(
+        &self,
+        test: &'t Test,
+        shape: &Shape,
+        slots: u32,
+        interrupts: &Interrupts,
+        output: bool,
+        news: &Sender<News<'t>>,
+    ) -> Result<Evidence, Error> {
         let mut configuration = Configuration::serving(shape.clone(), self.chosen.accelerator, slots);
         if !self.command_line.is_empty() {
             configuration.command_line = format!("{} {}", configuration.command_line, self.command_line);
@@ -281,13 +307,7 @@ impl Suite<'_> {
             count: self.count,
             interrupts,
         };
-        let (judgement, evidence) = match session.run_tapped(test.index, &tap) {
-            Ok(evidence) => (judge(test, self.count, &evidence), Some(evidence)),
-            Err(Error::Interrupted(_)) => return drop(news.send(News::Abandoned(slots))),
-            Err(error) => (Judgement { verdict: Verdict::EmulatorFailure, why: error.to_string() }, None),
-        };
-        let report = Report { test, shape, judgement, evidence, elapsed: started.elapsed() };
-        drop(news.send(News::Finished(Box::new(report))));
+        session.run_tapped(test.index, &tap)
     }
 }
 

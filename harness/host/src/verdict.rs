@@ -29,6 +29,9 @@ pub const EXIT_LOADER: i32 = 0x12 * 2 + 1;
 
 /// Part of one CPU below which a machine that was not halted did not get enough of the host to be judged.
 const STARVED: f64 = 0.25;
+/// Part of one CPU below which an emulator that does not answer is blocked, and not only short of CPUs: it is what a
+/// start alone takes.
+const BLOCKED: f64 = 0.01;
 
 /// How a test went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -153,6 +156,9 @@ fn emulator(evidence: &Evidence) -> Option<Judgement> {
         Ending::TimedOut(_) if evidence.autopsy.is_none() && evidence.usage.share() >= STARVED => {
             failure("time ran out, and QEMU no longer answered".into())
         }
+        Ending::TimedOut(_) if evidence.autopsy.is_none() && evidence.usage.share() < BLOCKED => {
+            failure("time ran out, and QEMU did not answer and used no CPU: the host blocks it; try --accel tcg".into())
+        }
         _ => None,
     }
 }
@@ -242,24 +248,17 @@ fn run(test: &Test, evidence: &Evidence) -> Judgement {
         Heard::Record { said, .. } if said.is_last() => Some(said),
         _ => None,
     });
-    let exit = match evidence.ending {
-        Ending::Exited(Exit::Status(status)) => Some(status),
-        _ => None,
-    };
-    let contradicted = |says: &str| {
-        let why = format!("the records say {says}, but {}", witness::ending(evidence));
-        judgement(Verdict::Garbled, why)
-    };
     match last {
-        Some(Said::Finished { outcome: Ok(()), .. }) => match exit {
-            Some(EXIT_PASSED) => judgement(Verdict::Pass, "passed"),
-            _ => unended(evidence).unwrap_or_else(|| contradicted("that the test passed")),
-        },
-        Some(Said::Panicked { message, place, .. }) if test.should_panic => match exit {
-            Some(EXIT_PASSED) => judgement(Verdict::Pass, format!("{}, as it should", panicked(message, place))),
-            _ => unended(evidence).unwrap_or_else(|| contradicted("that the test panicked as it should")),
-        },
-        Some(_) if exit == Some(EXIT_PASSED) => contradicted("that the test failed"),
+        Some(Said::Finished { outcome: Ok(()), .. }) => {
+            confirmed(evidence, "that the test passed", || String::from("passed"))
+        }
+        Some(Said::Panicked { message, place, .. }) if test.should_panic => {
+            let as_it_should = || format!("{}, as it should", panicked(message, place));
+            confirmed(evidence, "that the test panicked as it should", as_it_should)
+        }
+        Some(_) if evidence.ending == Ending::Exited(Exit::Status(EXIT_PASSED)) => {
+            contradicted("that the test failed", &witness::ending(evidence))
+        }
         Some(Said::Finished { outcome: Err(why), .. }) => judgement(Verdict::Fail, why.clone()),
         Some(Said::Panicked { message, place, .. }) => judgement(Verdict::Panic, panicked(message, place)),
         Some(Said::Faulted { vector, error_code, registers, .. }) => {
@@ -267,6 +266,29 @@ fn run(test: &Test, evidence: &Evidence) -> Judgement {
         }
         _ => unended(evidence).unwrap_or_else(|| truncated(evidence)),
     }
+}
+
+fn contradicted(says: &str, but: &str) -> Judgement {
+    judgement(Verdict::Garbled, format!("the records say {says}, but {but}"))
+}
+
+/// A pass, when no witness denies what the records say.
+fn confirmed(evidence: &Evidence, says: &str, passed: impl FnOnce() -> String) -> Judgement {
+    if let Some(otherwise) = unended(evidence) {
+        return otherwise;
+    }
+    if evidence.ending != Ending::Exited(Exit::Status(EXIT_PASSED)) {
+        return contradicted(says, &witness::ending(evidence));
+    }
+    match evidence.shutdown_reason() {
+        // Some versions of QEMU report a write to the debug-exit device as a power-off too.
+        None | Some("guest-shutdown") => {}
+        Some(reason) => return contradicted(says, &format!("QEMU says that the machine shut down: {reason}")),
+    }
+    if evidence.cut {
+        return contradicted(says, "the start of one more record came after them");
+    }
+    judgement(Verdict::Pass, passed())
 }
 
 /// A test without a last record, or whose machine did not end as that record says: what happened instead.
@@ -282,10 +304,12 @@ fn end(evidence: &Evidence) -> Option<(Verdict, String)> {
     if evidence.triple_fault {
         return Some((Verdict::TripleFault, String::from("a CPU could not handle a fault in its fault handler")));
     }
-    match evidence.shutdown_reason()? {
-        "guest-reset" | "subsystem-reset" => {}
-        "guest-panic" => return Some((Verdict::Panic, String::from("the guest reported a panic to QEMU"))),
-        _ => return None,
+    let reported = evidence.events.iter().any(|event| event.name == "GUEST_PANICKED");
+    if reported || evidence.shutdown_reason() == Some("guest-panic") {
+        return Some((Verdict::Panic, String::from("the guest reported a panic to QEMU")));
+    }
+    if !matches!(evidence.shutdown_reason()?, "guest-reset" | "subsystem-reset") {
+        return None;
     }
     // Only the translator logs triple faults. Under KVM the last instruction tells: a reset is asked for by `out`.
     match (&evidence.autopsy, evidence.accelerator) {

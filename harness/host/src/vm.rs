@@ -80,7 +80,8 @@ pub struct Vm {
     last_id: u64,
     log: EmulatorLog,
     interrupts: Interrupts,
-    killed: bool,
+    /// Set once it was killed: when to stop waiting for what it had sent before.
+    killed: Option<Instant>,
 }
 
 impl Vm {
@@ -121,7 +122,7 @@ impl Vm {
             last_id: 0,
             log: EmulatorLog::default(),
             interrupts: interrupts.clone(),
-            killed: false,
+            killed: None,
         };
         // Both wait in the socket until QEMU reads them. The machine stands still before `cont`, so no event of
         // its life comes before QEMU has agreed to send events.
@@ -149,11 +150,15 @@ impl Vm {
             if self.interrupts.signal().is_some() {
                 return Wait::Interrupted;
             }
-            if self.pump(deadline, other) {
+            let until = self.killed.unwrap_or(deadline);
+            // Before the lines are read: a guest that never stops sending must not put the deadline off.
+            let late = Instant::now() >= until;
+            if self.pump(until, other) {
                 return Wait::Other;
             }
-            if self.events.is_empty() && Instant::now() >= deadline {
-                return Wait::TimeOut;
+            if late {
+                // Who was killed is over even when something else holds its lines open, or nothing can end it.
+                return if self.killed.is_some() { Wait::Ended(self.reap()) } else { Wait::TimeOut };
             }
         }
     }
@@ -204,17 +209,17 @@ impl Vm {
         self.tell("quit", None);
     }
 
-    /// Kills QEMU; what it sent before can still be waited for.
+    /// Kills QEMU; what it sent before can still be waited for. From now on a wait ends with [`Wait::Ended`] after a
+    /// few seconds at most, whatever the deadline, and even when QEMU cannot be killed.
     pub fn kill(&mut self) {
-        self.killed = true;
-        // An error leaves nothing to do: `reap` asks again.
-        let _ = self.process.kill();
+        let gone = self.process.kill().is_ok();
+        self.killed = Some(Instant::now() + if gone { EXIT_LIMIT } else { Duration::ZERO });
     }
 
     /// Whether [`Vm::kill`] ended it, or had to.
     #[must_use]
     pub fn was_killed(&self) -> bool {
-        self.killed
+        self.killed.is_some()
     }
 
     /// The signal that [`Wait::Interrupted`] told of.
@@ -258,14 +263,16 @@ impl Vm {
     }
 
     fn reap(&mut self) -> ExitStatus {
-        match self.process.wait_at_most(EXIT_LIMIT) {
-            Ok(Some(status)) => status,
-            _ => {
-                self.killed = true;
-                // One that cannot even be killed counts as killed: nothing more will come from it.
-                self.process.kill().unwrap_or_else(|_| ExitStatus::from_raw(Signal::KILL.as_raw()))
-            }
+        let limit = if self.killed.is_some() { Duration::ZERO } else { EXIT_LIMIT };
+        if let Ok(Some(status)) = self.process.wait_at_most(limit) {
+            return status;
         }
+        if self.killed.is_none() {
+            self.kill();
+        }
+        // One that cannot even be killed counts as killed: nothing more will come from it.
+        let status = self.process.wait_at_most(Duration::ZERO);
+        status.ok().flatten().unwrap_or_else(|| ExitStatus::from_raw(Signal::KILL.as_raw()))
     }
 
     /// Moves bytes until something came or `deadline` passed. `true` when `other` is readable.
@@ -297,6 +304,9 @@ impl Vm {
     /// serial lines before it resets, and QEMU logs a triple fault before it reports the reset.
     fn transfer(&mut self) {
         self.stderr.receive(|bytes| self.log.push(bytes));
+        if self.stderr.is_closed() {
+            self.log.finish();
+        }
         let com1 = self.com1.transfer();
         let com2 = self.com2.transfer();
         let qmp = self.qmp.transfer();
@@ -343,6 +353,13 @@ impl EmulatorLog {
         }
     }
 
+    /// Nothing more will come: what stands there is a line, though none ends it.
+    fn finish(&mut self) {
+        if !self.line.is_empty() {
+            self.take_line();
+        }
+    }
+
     fn take_line(&mut self) {
         let line = String::from_utf8_lossy(&self.line).trim_end().to_string();
         self.line.clear();
@@ -360,9 +377,16 @@ impl EmulatorLog {
     }
 }
 
-/// `CPU Reset (CPU 0)`, then lines such as `EAX=00000000 …`, `ES =0000 …`, `XMM00=…`.
+/// `CPU Reset (CPU 0)`, then lines such as `EAX=00000000 …`, `ES =0000 …`, `GDT=     0000…`, `XMM00=…`: a register's
+/// short name in capitals, and a hexadecimal number.
 fn is_register_dump(line: &str) -> bool {
-    line.is_empty() || line.starts_with("CPU Reset") || line.bytes().take(6).any(|byte| byte == b'=')
+    let is_register = |(name, value): (&str, &str)| {
+        let name = name.trim_end();
+        let capitals = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        let number = value.trim_start().bytes().next().is_some_and(|byte| byte.is_ascii_hexdigit());
+        (2..=5).contains(&name.len()) && capitals && number
+    };
+    line.is_empty() || line.starts_with("CPU Reset") || line.split_once('=').is_some_and(is_register)
 }
 
 #[cfg(test)]

@@ -5,17 +5,17 @@ mod built;
 
 use std::{
     fs,
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Stdio},
     sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use steward_harness::process::Process as Child;
 use tempfile::TempDir;
-use wait_timeout::ChildExt;
 
 /// How long the harness may take to come to the point where its machines run: it may have to build its loader first.
 const START: Duration = Duration::from_secs(120);
@@ -82,6 +82,7 @@ fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) 
 
 /// A harness that runs a fixture's tests, two at a time.
 struct Run {
+    /// It dies with this process, and is killed when this value goes: even a test that is killed leaves nothing behind.
     child: Child,
     /// Where its output goes: a pipe might be held open by what it leaves behind.
     output: TempDir,
@@ -93,21 +94,20 @@ impl Run {
     fn start(fixture_name: &str) -> Self {
         let (output, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let file = fs::File::create(output.path().join("text")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_steward-harness"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_steward-harness"));
+        command
             .arg(fixture(fixture_name))
             .args(["--accel", "tcg", "--test-threads", "2"])
             .env("TMPDIR", scratch.path())
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
-            .stderr(file)
-            .process_group(0)
-            .spawn()
-            .expect("the harness can be executed");
+            .stderr(file);
+        let child = Child::spawn(command).expect("the harness can be executed");
         Self { child, output, scratch }
     }
 
     fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process has a number")
     }
 
     fn machines(&self) -> Vec<Process> {
@@ -117,7 +117,7 @@ impl Run {
     /// Waits until so many machines run at once.
     fn await_machines(&mut self, count: usize) -> Vec<Process> {
         wait_for(&format!("{count} running machines"), START, || {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child.wait_at_most(Duration::ZERO).unwrap() {
                 panic!("the harness ended ({status}) before {count} machines ran at once:\n{}", self.text());
             }
             Some(self.machines()).filter(|machines| machines.len() == count)
@@ -130,7 +130,7 @@ impl Run {
 
     /// Waits for the harness's end; gives its status and output.
     fn end(&mut self, limit: Duration) -> (ExitStatus, String) {
-        let status = self.child.wait_timeout(limit).unwrap();
+        let status = self.child.wait_at_most(limit).unwrap();
         let status = status.unwrap_or_else(|| panic!("the harness did not end within {limit:?}:\n{}", self.text()));
         (status, self.text())
     }
@@ -139,14 +139,6 @@ impl Run {
         let left: Vec<PathBuf> =
             fs::read_dir(self.scratch.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(left.is_empty(), "files are left behind: {left:?}");
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        // A failed test must not leave behind what it complains about.
-        let _ = kill_process_group(self.pid(), Signal::KILL);
-        let _ = self.child.wait();
     }
 }
 
@@ -169,7 +161,7 @@ fn interrupted_by(tell: impl FnOnce(Pid)) -> (ExitStatus, String) {
 
 #[test]
 fn an_interrupt_or_a_request_to_end_ends_all_machines_and_says_so() {
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::QUIT, Signal::TERM] {
         let (status, text) = interrupted_by(|pid| kill_process(pid, signal).unwrap());
         assert_eq!(status.code(), Some(128 + signal.as_raw()), "{text}");
         assert!(text.contains("interrupted"), "{text}");
@@ -243,4 +235,34 @@ fn a_missing_emulator_is_named_with_what_to_do() {
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(101), "{text}");
     assert!(text.contains("/nonexistent/qemu") && text.contains("Install QEMU"), "{text}");
+}
+
+#[test]
+fn a_kernel_without_tests_is_an_error_unless_it_is_only_listed() {
+    let run = |list: &[&str]| {
+        // Any program that the harness did not mark tests in; this one is at hand.
+        let harness = env!("CARGO_BIN_EXE_steward-harness");
+        Command::new(harness).arg(harness).args(list).output().expect("the harness can be executed")
+    };
+    let output = run(&[]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(101), "{text}");
+    assert!(text.contains("holds no tests") && text.contains("`ktest`"), "{text}");
+    let listed = run(&["--list", "--format", "terse"]);
+    assert!(listed.status.success() && listed.stdout.is_empty(), "{listed:?}");
+}
+
+#[test]
+fn a_loader_whose_sources_are_near_is_brought_up_to_date_before_it_is_used() {
+    let output = Command::new(env!("CARGO_BIN_EXE_steward-harness"))
+        .arg(fixture("pass"))
+        .args(["--accel", "tcg"])
+        .current_dir(built::workspace())
+        .env("CARGO", "false")
+        .env_remove("STEWARD_LOADER")
+        .output()
+        .expect("the harness can be executed");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(101), "{text}");
+    assert!(text.contains("could not build the loader"), "{text}");
 }

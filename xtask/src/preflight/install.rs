@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 
@@ -12,6 +13,12 @@ use super::packages::Manager;
 
 /// Lists of packages older than this are fetched again before an installation.
 const OLD_LISTS: Duration = Duration::from_hours(24);
+
+/// How long to wait for another apt, as that of a machine that has just started, to end. `DPkg::Lock::Timeout` covers
+/// neither the lists of packages nor the archives.
+const LOCK_LIMIT: Duration = Duration::from_mins(2);
+/// How long to wait before trying again.
+const LOCK_PAUSE: Duration = Duration::from_secs(5);
 
 /// How many lines of a failed command's output its error repeats.
 const TAIL: usize = 12;
@@ -21,7 +28,10 @@ const TAIL: usize = 12;
 /// # Errors
 /// When the package manager fails; the error ends with what it said last.
 pub fn packages(manager: Manager, packages: &[&str], elevate: bool, terminal: bool) -> Result<()> {
-    let run = |words: Vec<String>| stream(&elevated(words, elevate, terminal));
+    let run = |words: Vec<String>| {
+        let words = elevated(words, elevate, terminal);
+        patiently(|| stream(&words), LOCK_LIMIT, LOCK_PAUSE)
+    };
     let update = || run(["apt-get", "update"].map(String::from).into());
     let must_update = manager == Manager::Apt && (lists_are_old() || packages.iter().any(|name| !is_known(name)));
     if must_update && let Err(error) = update() {
@@ -50,9 +60,31 @@ fn elevated(words: Vec<String>, elevate: bool, terminal: bool) -> Vec<String> {
         (true, true) => vec!["sudo".into()],
         (true, false) => vec!["sudo".into(), "-n".into()],
     };
-    all.extend(["env".into(), "DEBIAN_FRONTEND=noninteractive".into()]);
+    // `is_locked` reads English.
+    all.extend(["env".into(), "DEBIAN_FRONTEND=noninteractive".into(), "LC_ALL=C".into()]);
     all.extend(words);
     all
+}
+
+/// Tries, and tries again as long as it fails because another apt holds a lock.
+fn patiently(mut attempt: impl FnMut() -> Result<()>, limit: Duration, pause: Duration) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let result = attempt();
+        let locked = result.as_ref().is_err_and(|error| is_locked(&format!("{error:#}")));
+        if !locked || start.elapsed() + pause > limit {
+            return result;
+        }
+        eprintln!("note: another apt runs; waiting for it, {} s at most", (limit - start.elapsed()).as_secs());
+        thread::sleep(pause);
+    }
+}
+
+/// Whether apt's or dpkg's last words say that another one holds a lock.
+fn is_locked(words: &str) -> bool {
+    ["Could not get lock", "Unable to lock", "Unable to acquire the dpkg frontend lock"]
+        .iter()
+        .any(|sign| words.contains(sign))
 }
 
 /// Runs a command, passes its output on, and keeps the end of it for the error.
@@ -122,6 +154,23 @@ mod tests {
         assert_eq!(elevated(vec!["x".into()], true, false)[..2], ["sudo", "-n"]);
         assert_eq!(elevated(vec!["x".into()], true, true)[..2], ["sudo", "env"]);
         assert_eq!(elevated(vec!["x".into()], false, true)[0], "env");
+    }
+
+    #[test]
+    fn another_apt_is_waited_for_and_other_failures_are_not() {
+        let held = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)";
+        let attempts = |words: &'static str, free_at: u32, limit: Duration| {
+            let mut count = 0;
+            let attempt = || {
+                count += 1;
+                if count == free_at { Ok(()) } else { bail!(words) }
+            };
+            let result = patiently(attempt, limit, Duration::from_millis(1));
+            (result.is_ok(), count)
+        };
+        assert_eq!(attempts(held, 3, Duration::from_mins(1)), (true, 3));
+        assert_eq!(attempts(held, 3, Duration::ZERO), (false, 1));
+        assert_eq!(attempts("E: Unable to locate package", 3, Duration::from_mins(1)), (false, 1));
     }
 
     #[test]

@@ -1,37 +1,19 @@
 //! The tests of this machine: `cargo test` over the default members, its output passed through and counted.
 
 use std::io::{BufRead, BufReader, Write};
-use std::ops::AddAssign;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use steward_harness::process::{Interrupts, Process};
 
+use super::libtest::{Counter, News, Totals};
+use super::tied;
 use crate::style;
 use crate::workspace::Workspace;
-
-/// How many tests ended how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Passed.
-    pub passed: usize,
-    /// Failed; a test program that did not come to its end counts as one.
-    pub failed: usize,
-    /// Not run, because they are marked so.
-    pub skipped: usize,
-}
-
-impl AddAssign for Totals {
-    fn add_assign(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.skipped += other.skipped;
-    }
-}
 
 /// How the host tests are run.
 pub struct Run<'a> {
@@ -51,7 +33,8 @@ pub struct Run<'a> {
 /// When cargo cannot be started.
 pub fn run(workspace: &Workspace, run: &Run<'_>) -> Result<Totals> {
     let mut command = cargo_test(workspace);
-    command.arg("--no-fail-fast").arg("--").args(run.filters);
+    // Test programs boot machines; they must die with us, also when we are killed without warning.
+    command.args(["--no-fail-fast", "--config", &tied::configuration(), "--"]).args(run.filters);
     if let Some(jobs) = run.jobs {
         command.arg(format!("--test-threads={jobs}"));
     }
@@ -60,20 +43,41 @@ pub fn run(workspace: &Workspace, run: &Run<'_>) -> Result<Totals> {
     }
     let mut counter = Counter::default();
     let succeeded = lines(command, run.interrupts, |line| {
-        let test = counter.line(&style::plain(line));
-        match (run.json, test) {
+        let news = counter.line(&style::plain(line));
+        match (run.json, news.is_some()) {
             (false, _) => println!("{line}"),
-            (true, Some(test)) => println!("{}", json!({"type": "test", "name": test.name, "event": test.event})),
-            (true, None) => {}
+            // Standard output is for JSON; what a program says besides must not be lost.
+            (true, false) if !line.is_empty() => eprintln!("{line}"),
+            (true, _) => {}
         }
+        tell(news.unwrap_or_default(), run.json);
     })?;
-    let mut totals = counter.totals;
-    if !succeeded && totals.failed == 0 {
-        // It did not compile, a test program died before it could give its result, or it was interrupted.
-        eprintln!("error: `cargo test` did not come to its end; see above");
-        totals.failed = 1;
+    tell(counter.end(succeeded, !run.filters.is_empty()), run.json);
+    Ok(counter.totals)
+}
+
+/// What a line of libtest's text does not already tell a person is told here; programs are told everything.
+fn tell(news: Vec<News>, json: bool) {
+    for news in news {
+        match (json, news) {
+            (true, news) => println!("{}", event(&news)),
+            (false, News::Test(_)) => {}
+            (false, News::Problem(problem)) => eprintln!("error: `cargo test`: {problem}"),
+        }
     }
-    Ok(totals)
+}
+
+fn event(news: &News) -> Value {
+    match news {
+        News::Test(test) => {
+            let mut event = json!({"type": "test", "event": test.event, "name": test.name});
+            if test.event == "failed" {
+                event["stdout"] = test.output.as_str().into();
+            }
+            event
+        }
+        News::Problem(why) => json!({"type": "test", "event": "failed", "name": "cargo test", "why": why}),
+    }
 }
 
 /// Names of the host tests that the filters select.
@@ -136,70 +140,17 @@ fn lines(mut command: Command, interrupts: &Interrupts, mut each: impl FnMut(&st
 /// How soon a signal is noticed.
 const ATTENTION: Duration = Duration::from_millis(100);
 
-/// One test as libtest reports it.
-#[derive(Debug, PartialEq, Eq)]
-struct Test {
-    name: String,
-    /// `ok`, `failed` or `ignored`.
-    event: &'static str,
-}
-
-/// Adds up what the test programs say.
-#[derive(Default)]
-struct Counter {
-    totals: Totals,
-}
-
-impl Counter {
-    /// Takes a line without colours; gives the test that it reports, if it does.
-    fn line(&mut self, line: &str) -> Option<Test> {
-        if let Some(result) = line.strip_prefix("test result: ") {
-            let number = |what: &str| -> usize {
-                let part = result.split([';', '.']).find_map(|part| part.trim().strip_suffix(what));
-                part.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
-            };
-            self.totals.passed += number("passed");
-            self.totals.failed += number("failed");
-            self.totals.skipped += number("ignored");
-            return None;
-        }
-        let (name, outcome) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
-        let event = match outcome.split([',', ' ']).next()? {
-            "ok" => "ok",
-            "FAILED" => "failed",
-            "ignored" => "ignored",
-            _ => return None,
-        };
-        Some(Test { name: name.to_owned(), event })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::libtest::Test;
     use super::*;
 
     #[test]
-    fn results_of_several_programs_add_up() {
-        let mut counter = Counter::default();
-        for line in [
-            "running 3 tests",
-            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.13s",
-            "test result: FAILED. 5 passed; 2 failed; 0 ignored; 0 measured; 9 filtered out; finished in 0.00s",
-        ] {
-            counter.line(line);
-        }
-        assert_eq!(counter.totals, Totals { passed: 17, failed: 2, skipped: 1 });
-    }
-
-    #[test]
-    fn tests_are_read_with_their_outcome() {
-        let mut counter = Counter::default();
-        let mut event = |line| counter.line(line).map(|test| (test.name, test.event));
-        assert_eq!(event("test a::b ... ok"), Some(("a::b".into(), "ok")));
-        assert_eq!(event("test a::c - should panic ... FAILED"), Some(("a::c - should panic".into(), "failed")));
-        assert_eq!(event("test a::d ... ignored, slow"), Some(("a::d".into(), "ignored")));
-        assert_eq!(event("test a::e has been running for over 60 seconds"), None);
-        assert_eq!(event("something else ... ok"), None);
+    fn every_failure_has_an_event_that_says_why() {
+        let test = Test { name: "a".into(), event: "failed", output: "words\n".into() };
+        assert_eq!(event(&News::Test(test))["stdout"], "words\n");
+        let problem = event(&News::Problem("it died".into()));
+        assert_eq!((&problem["event"], &problem["why"]), (&json!("failed"), &json!("it died")));
     }
 
     fn shell(script: &str, interrupts: &Interrupts) -> (bool, Vec<String>) {

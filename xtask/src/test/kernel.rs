@@ -4,6 +4,7 @@ use std::io::stdout;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use serde_json::{Value, json};
 use steward_harness::Emulator;
 use steward_harness::accel::{self, Request};
 use steward_harness::filter::Filter;
@@ -16,10 +17,10 @@ use steward_harness::sources::{self, Differences};
 use steward_harness::suite::{Sink, Suite, Summary, host_cpus};
 use steward_harness::symbols::Symbols;
 
-use super::host::Totals;
+use super::libtest::Totals;
 use crate::images::{self, Build};
 use crate::style;
-use crate::workspace::{KERNEL, Workspace};
+use crate::workspace::{FIXTURES, GUEST, Workspace};
 
 /// How the kernel's tests are run.
 pub struct Run<'a> {
@@ -69,7 +70,26 @@ pub fn run(workspace: &Workspace, run: &Run<'_>) -> Result<Totals> {
         Box::new(Terminal::new(stdout(), Style { colour: style::coloured(), output: false }, symbols))
     };
     let summary = suite.run(&filter(run.filters).select(&listing), &mut *sink, run.interrupts)?;
+    if run.json {
+        failures(&differences).iter().for_each(|event| println!("{event}"));
+    } else if !differences.is_empty() {
+        // It was said before the tests ran, and may have scrolled away.
+        eprintln!("error: {differences}");
+    }
     Ok(totals(&summary, &differences))
+}
+
+/// An event for each test that only the sources or only the ELF file has.
+fn failures(differences: &Differences) -> Vec<Value> {
+    let failed = |name: &str, why: String| json!({"type": "test", "event": "failed", "name": name, "why": why});
+    let vanished = differences.vanished.iter().map(|test| {
+        let sources::SourceTest { file, path, line } = test;
+        failed(path, format!("is at {file}:{line}, and not in the kernel; is its crate linked into it?"))
+    });
+    let unknown = differences.unknown.iter();
+    vanished
+        .chain(unknown.map(|(name, file)| failed(name, format!("is in the kernel, and not in its source {file}"))))
+        .collect()
 }
 
 /// Adds up. A test that was not run because of an interruption has not passed.
@@ -95,13 +115,17 @@ fn filter(patterns: &[String]) -> Filter {
     Filter { patterns: patterns.to_vec(), ..Filter::default() }
 }
 
-/// Compares the tests in the ELF file with those in the sources of the kernel and of every package of the workspace
-/// that it is made of.
+/// Compares the tests in the ELF file with those in the sources of every package that can have some, whether the kernel
+/// is made of it or not: tests of a package that the kernel has lost must not be lost with it.
 fn compare(workspace: &Workspace, listing: &Listing) -> Result<Differences> {
-    let packages = workspace.with_dependencies(&[KERNEL]);
-    let roots: Vec<PathBuf> =
-        packages.iter().map(|package| PathBuf::from(workspace.directory(package)).join("src")).collect();
-    Ok(sources::compare(&sources::find(workspace.root(), &roots)?, listing))
+    Ok(sources::compare(&sources::find(workspace.root(), &roots(workspace))?, listing))
+}
+
+fn roots(workspace: &Workspace) -> Vec<PathBuf> {
+    let mut packages = workspace.dependents(GUEST);
+    // Those are kernels of their own, whose tests the harness's tests run.
+    packages.retain(|package| package.name.as_str() != FIXTURES);
+    packages.iter().map(|package| PathBuf::from(workspace.directory(package)).join("src")).collect()
 }
 
 #[cfg(test)]
@@ -123,6 +147,18 @@ mod tests {
         };
         let summary = Summary { total: 1, passed: 1, ..Summary::default() };
         assert_eq!(totals(&summary, &differences).failed, 1);
+        let [event] = failures(&differences).try_into().unwrap();
+        assert_eq!((&event["name"], &event["event"]), (&json!("t"), &json!("failed")));
+        assert!(event["why"].as_str().unwrap().contains("a.rs:1"), "{event}");
+    }
+
+    #[test]
+    fn every_package_that_can_have_kernel_tests_is_searched_and_fixtures_are_not() {
+        let roots = roots(&Workspace::load().unwrap());
+        for package in ["kernel/src", "kernel/core/src", "kernel/frames/src", "kernel/machine/src"] {
+            assert!(roots.contains(&package.into()), "{package}: {roots:?}");
+        }
+        assert!(!roots.contains(&"harness/fixtures/src".into()), "{roots:?}");
     }
 
     #[test]

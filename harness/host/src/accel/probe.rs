@@ -14,10 +14,13 @@ use crate::{
     vm::{Event, Vm, Wait},
 };
 
-/// Steps of the check. Each depends on the one before, so no host does one in less than a nanosecond.
-const ROUNDS: u32 = 400_000;
+/// Steps of the check, enough for more than 20 ms on the machine that limits are stated for. Each depends on the one
+/// before, so no host does one in less than a nanosecond.
+const ROUNDS: u32 = 2_000_000;
+/// How often the check is made. The fastest counts: whatever else the host did meanwhile only slows the others down.
+const SAMPLES: u32 = 5;
 const FASTEST: Duration = Duration::from_micros(ROUNDS as u64 / 1000);
-/// How long the check may take.
+/// How long one check may take.
 const CHECK_LIMIT: Duration = Duration::from_secs(5);
 
 /// A machine that works.
@@ -25,7 +28,7 @@ const CHECK_LIMIT: Duration = Duration::from_secs(5);
 pub struct Health {
     /// From QEMU's start to the kernel's hello.
     pub boot: Duration,
-    /// How long one step of the check took.
+    /// How long one step of the check took, in the fastest of several.
     pub step: Duration,
 }
 
@@ -53,24 +56,34 @@ pub fn probe(
         Heeded::End(how) => return misbehaves(format!("no hello: {how}")),
     }
     let boot = started.elapsed();
+    let mut fastest = CHECK_LIMIT;
+    for _ in 0..SAMPLES {
+        match check(&mut vm, &mut line)? {
+            Ok(elapsed) => fastest = fastest.min(elapsed),
+            Err(why) => return misbehaves(why),
+        }
+    }
+    Ok(Ok(Health { boot, step: fastest / ROUNDS }))
+}
+
+/// Has the machine compute something once; gives how long that took, or what is wrong.
+fn check(vm: &mut Vm, line: &mut RecordLine) -> Result<Result<Duration, String>, Error> {
     let (nonce, seed) = (fresh_nonce(), fresh_nonce().0);
     let asked = Instant::now();
-    ask(&mut vm, nonce, seed);
-    let answer = listen(&mut vm, &mut line, asked + CHECK_LIMIT, |said| match said {
+    ask(vm, nonce, seed);
+    let answer = listen(vm, line, asked + CHECK_LIMIT, |said| match said {
         Said::Checked { nonce: bears, ticks, value } if *bears == nonce => Some((*ticks, *value)),
         _ => None,
     })?;
     let elapsed = asked.elapsed();
-    match answer {
-        Heeded::Answer((_, value)) if value != Command::check_value(seed, ROUNDS) => {
-            misbehaves("it computes wrongly".into())
-        }
-        Heeded::Answer((0, _)) => misbehaves("its clock stands still".into()),
-        Heeded::Answer(_) if elapsed < FASTEST => misbehaves("it answers before it can have computed".into()),
-        Heeded::Answer(_) => Ok(Ok(Health { boot, step: elapsed / ROUNDS })),
-        Heeded::Silence => misbehaves(format!("a computation takes more than {} s", CHECK_LIMIT.as_secs())),
-        Heeded::End(how) => misbehaves(format!("it died computing: {how}")),
-    }
+    Ok(match answer {
+        Heeded::Answer((_, value)) if value != Command::check_value(seed, ROUNDS) => Err("it computes wrongly".into()),
+        Heeded::Answer((0, _)) => Err("its clock stands still".into()),
+        Heeded::Answer(_) if elapsed < FASTEST => Err("it answers before it can have computed".into()),
+        Heeded::Answer(_) => Ok(elapsed),
+        Heeded::Silence => Err(format!("a computation takes more than {} s", CHECK_LIMIT.as_secs())),
+        Heeded::End(how) => Err(format!("it died computing: {how}")),
+    })
 }
 
 fn ask(vm: &mut Vm, nonce: Nonce, seed: u64) {

@@ -9,6 +9,7 @@ use super::{
     Console, Failure, PATIENCE,
     keys::Keys,
     life::{End, Step},
+    lines::{Input, read},
     marks::Piece,
     raw::RawTerminal,
 };
@@ -50,11 +51,15 @@ fn live(
             Step::Piece(Piece::Text(bytes)) => print(&annotator.push(&bytes, symbols))?,
             Step::Piece(Piece::Mark(_, bytes)) => print(&bytes)?,
             Step::Other => {
-                // Not through the standard library's buffer, which poll(2) does not know of.
-                let mut bytes = [0; 256];
-                let length = rustix::io::read(&stdin, &mut bytes).unwrap_or(0);
-                listens = length > 0;
-                let typed = keys.push(&bytes[..length]);
+                let bytes = match read(&stdin) {
+                    Input::Bytes(bytes) => bytes,
+                    Input::Nothing => continue,
+                    Input::End => {
+                        listens = false;
+                        continue;
+                    }
+                };
+                let typed = keys.push(&bytes);
                 life.type_bytes(&typed.bytes);
                 if typed.quit {
                     print(b"\r\n")?;

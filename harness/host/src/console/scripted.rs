@@ -1,14 +1,15 @@
 //! Lines typed at the prompt, one at each.
 
 use std::{
-    collections::VecDeque,
     io::{self, Write, stdin},
     os::fd::AsFd,
+    time::Duration,
 };
 
 use super::{
     Console, Failure, PATIENCE,
-    life::Step,
+    life::{End, Step},
+    lines::{Lines, Next, check_line, read},
     marks::{Mark, Piece},
 };
 use crate::{
@@ -20,60 +21,8 @@ use crate::{
 /// What is typed when there are no lines left.
 const LAST: &str = "poweroff";
 
-/// Where the lines come from.
-pub enum Lines {
-    /// All are there.
-    Given(VecDeque<String>),
-    /// They come from standard input: what came and is no whole line yet, and whether its end was reached.
-    Stdin(Vec<u8>, bool),
-}
-
-/// What the next line is.
-#[derive(Debug, PartialEq, Eq)]
-enum Next {
-    Line(String),
-    /// It has not come yet.
-    Later,
-    None,
-}
-
-impl Lines {
-    pub fn of_stdin() -> Self {
-        Self::Stdin(Vec::new(), false)
-    }
-
-    fn next(&mut self) -> Next {
-        match self {
-            Self::Given(lines) => lines.pop_front().map_or(Next::None, Next::Line),
-            Self::Stdin(bytes, ended) => match bytes.iter().position(|&byte| byte == b'\n') {
-                Some(end) => Next::Line(text(bytes.drain(..=end))),
-                None if !*ended => Next::Later,
-                None if bytes.is_empty() => Next::None,
-                None => Next::Line(text(bytes.drain(..))),
-            },
-        }
-    }
-
-    /// Takes what came from standard input; nothing is its end.
-    fn take(&mut self, came: &[u8]) {
-        if let Self::Stdin(bytes, ended) = self {
-            bytes.extend(came);
-            *ended |= came.is_empty();
-        }
-    }
-
-    fn unused(&self) -> Vec<String> {
-        match self {
-            Self::Given(lines) => lines.iter().cloned().collect(),
-            Self::Stdin(bytes, _) => String::from_utf8_lossy(bytes).lines().map(String::from).collect(),
-        }
-    }
-}
-
-fn text(bytes: impl Iterator<Item = u8>) -> String {
-    let bytes: Vec<u8> = bytes.collect();
-    String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).into()
-}
+/// How long standard input is waited for once the machine has ended, to see whether more lines come.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// What of the machine's output is printed, and how.
 pub struct Printer<'s, W> {
@@ -170,22 +119,23 @@ impl<'s, W: Write> Script<'s, W> {
         }
     }
 
-    /// The line to type now, if it is time for one and there is one.
-    fn line(&mut self) -> Option<String> {
+    /// The line to type now, if it is time for one and there is one. An error when it cannot be typed.
+    fn line(&mut self) -> Result<Option<String>, Error> {
         if !self.at_prompt {
-            return None;
+            return Ok(None);
         }
         let line = match self.lines.next() {
             Next::Line(line) => line,
-            Next::Later => return None,
+            Next::Later => return Ok(None),
             Next::None => {
                 self.finishing = true;
                 LAST.into()
             }
         };
+        check_line(&line)?;
         self.at_prompt = false;
         self.current = Some(line.clone());
-        Some(line)
+        Ok(Some(line))
     }
 
     /// Whether the script stands still because standard input does.
@@ -198,10 +148,10 @@ impl<'s, W: Write> Script<'s, W> {
         self.finishing && self.at_prompt
     }
 
-    /// Whether a machine that ends now does so because it was asked to.
-    fn may_end(&self) -> bool {
+    /// Whether a machine that ends so now was asked to end so.
+    fn may_end(&self, end: End) -> bool {
         let word = self.current.as_deref().and_then(|line| line.split_whitespace().next());
-        matches!(word, Some("poweroff" | "reboot"))
+        matches!((word, end), (Some("poweroff"), End::PoweredOff) | (Some("reboot"), End::Reset))
     }
 
     fn result(self) -> Result<(), Failure> {
@@ -222,7 +172,7 @@ pub fn run<W: Write>(console: &Console<'_>, mut script: Script<'_, W>, interrupt
         if script.refused_to_end() {
             return script.result().and(Err(Failure::Command { line: LAST.into(), status: 1 }));
         }
-        if let Some(line) = script.line() {
+        if let Some(line) = script.line()? {
             life.type_bytes(line.as_bytes());
             life.type_bytes(b"\r");
         }
@@ -230,16 +180,14 @@ pub fn run<W: Write>(console: &Console<'_>, mut script: Script<'_, W>, interrupt
             if script.waits_for_stdin() { (PATIENCE, Some(stdin.as_fd())) } else { (console.patience(), None) };
         match life.next(limit, other)? {
             Step::Piece(piece) => script.take(&piece).map_err(Error::io("writing to standard output"))?,
-            Step::Other => {
-                let mut bytes = [0; 4096];
-                // A standard input that cannot be read has ended.
-                let length = rustix::io::read(&stdin, &mut bytes).unwrap_or(0);
-                script.lines.take(&bytes[..length]);
-            }
+            Step::Other => script.lines.take(read(&stdin)),
             Step::Silence if script.waits_for_stdin() => {}
             Step::Silence => return Err(life.silent(limit)),
-            Step::Ended(end) if !script.may_end() => return Err(life.unasked(end)),
-            Step::Ended(_) => return script.result(),
+            Step::Ended(end) if !script.may_end(end) => return Err(life.unasked(end)),
+            Step::Ended(_) => {
+                script.lines.drain(&stdin, DRAIN_LIMIT, interrupts);
+                return script.result();
+            }
         }
     }
 }
@@ -259,7 +207,7 @@ mod tests {
         let mut typed = Vec::new();
         for piece in Marks::default().push(output.as_bytes()) {
             script.take(&piece).unwrap();
-            typed.extend(script.line());
+            typed.extend(script.line().unwrap());
         }
         let result = script.result();
         (typed, String::from_utf8(printed).unwrap(), result)
@@ -307,30 +255,27 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_may_end_only_by_a_command_that_ends_it() {
+    fn a_machine_may_end_only_by_a_command_that_ends_it_and_as_that_does() {
         let mut script =
             Script::new(Lines::Given(["mem".into(), " reboot now".into()].into()), Printer::output_only(Vec::new()));
-        assert!(!script.may_end());
-        for (line, may_end) in [("mem", false), (" reboot now", true), ("poweroff", true)] {
+        let may_end = |script: &Script<'_, Vec<u8>>| [End::PoweredOff, End::Reset].map(|end| script.may_end(end));
+        assert_eq!(may_end(&script), [false, false]);
+        for (line, may) in [("mem", [false; 2]), (" reboot now", [false, true]), ("poweroff", [true, false])] {
             script.at_prompt = true;
-            assert_eq!(script.line().as_deref(), Some(line));
-            assert_eq!(script.may_end(), may_end, "{line}");
+            assert_eq!(script.line().unwrap().as_deref(), Some(line));
+            assert_eq!(may_end(&script), may, "{line}");
         }
     }
 
     #[test]
-    fn lines_of_standard_input_wait_for_their_end() {
+    fn a_line_that_cannot_be_typed_is_an_error_when_its_turn_comes() {
         let mut lines = Lines::of_stdin();
-        assert_eq!(lines.next(), Next::Later);
-        lines.take(b"me");
-        assert_eq!(lines.next(), Next::Later);
-        lines.take(b"m\r\n\nlast");
-        assert_eq!(lines.next(), Next::Line("mem".into()));
-        assert_eq!(lines.next(), Next::Line(String::new()));
-        assert_eq!(lines.next(), Next::Later);
-        lines.take(b"");
-        assert_eq!(lines.next(), Next::Line("last".into()));
-        assert_eq!(lines.next(), Next::None);
+        lines.take(crate::console::lines::Input::Bytes(b"mem\nhelp\x1b\n".into()));
+        let mut script = Script::new(lines, Printer::output_only(Vec::new()));
+        script.at_prompt = true;
+        assert_eq!(script.line().unwrap().as_deref(), Some("mem"));
+        script.at_prompt = true;
+        assert!(script.line().unwrap_err().to_string().contains("help"));
     }
 
     #[test]

@@ -82,6 +82,26 @@ fn a_machine_asked_to_restart_may_end() {
 }
 
 #[test]
+fn a_machine_that_ends_otherwise_than_it_was_asked_to_is_a_failure() {
+    let (_, result) = run(&machine("reboot) shut_down shutdown;;"), &["reboot"], PATIENCE);
+    let Err(Failure::Died { why, .. }) = result else { panic!("{result:?}") };
+    assert!(why.contains("powered the machine off, and nobody asked"), "{why}");
+}
+
+#[test]
+fn a_line_that_cannot_be_typed_is_refused_before_anything_boots() {
+    // This program would be a machine that never speaks.
+    let fake = Fake::new("sleep 60");
+    let chosen = Chosen::unchecked(Accelerator::Tcg);
+    let console = Console::new(&fake.emulator, &fake.image, Shape::default(), &chosen);
+    let started = Instant::now();
+    let lines = Input::Lines(vec!["help".into(), "mem\nhelp".into()]);
+    let failure = console.run(lines, &Interrupts::none().unwrap()).unwrap_err().to_string();
+    assert!(failure.contains("one per --command"), "{failure}");
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
 fn an_interrupt_is_passed_on() {
     let fake = Fake::new("sleep 60");
     let chosen = Chosen::unchecked(Accelerator::Tcg);

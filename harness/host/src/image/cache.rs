@@ -47,16 +47,13 @@ fn write_unnamed(directory: &Path, path: &Path, content: &[u8]) -> io::Result<()
     let mut file = tempfile::tempfile_in(directory)?;
     file.write_all(content)?;
     let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let link = || linkat(CWD, &unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW);
-    match link() {
-        Err(Errno::EXIST) => {
-            // What stands there is damaged, or another run was faster and its file is as good.
-            fs::remove_file(path)?;
-            link()
-        }
-        other => other,
-    }?;
-    Ok(())
+    match linkat(CWD, &unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        // Another run was faster, and its file is as good.
+        Err(Errno::EXIST) if fs::read(path).is_ok_and(|found| found == content) => Ok(()),
+        // What stands there is damaged. There is a file under this name all the time.
+        Err(Errno::EXIST) => write_renamed(directory, path, content),
+        other => Ok(other?),
+    }
 }
 
 /// For file systems that cannot name a file later.
@@ -109,9 +106,21 @@ mod tests {
             let path = directory.path().join("file");
             write(directory.path(), &path, b"first").unwrap();
             write(directory.path(), &path, b"second").unwrap();
+            write(directory.path(), &path, b"second").unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"second");
             assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         }
+    }
+
+    #[test]
+    fn a_good_file_stays_the_same_file() {
+        use std::os::unix::fs::MetadataExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        write_unnamed(directory.path(), &path, b"good").unwrap();
+        let before = fs::metadata(&path).unwrap().ino();
+        write_unnamed(directory.path(), &path, b"good").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().ino(), before);
     }
 
     #[test]

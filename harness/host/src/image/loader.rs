@@ -1,9 +1,11 @@
 //! The loader that QEMU starts and that starts the kernel.
 
 use std::{
-    env,
+    collections::BTreeMap,
+    env, io,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use super::target_directory;
@@ -13,38 +15,56 @@ use crate::Error;
 pub const TARGET: &str = "x86_64-unknown-none";
 const PACKAGE: &str = "steward-boot-direct";
 
-/// Finds the loader: the file that `STEWARD_LOADER` names, else the release build in the kernel's target directory,
-/// which is built when it is not there and its sources are near.
+/// The loaders that this process has brought up to date, by target directory. Several threads ask for the same one.
+static BUILT: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
+
+/// Finds the loader: the file that `STEWARD_LOADER` names, else the release build in the kernel's target directory.
+/// When its sources are near, it is built first, once in a process: a loader older than its sources would be tested in
+/// their place.
 pub fn find(elf: &Path) -> Result<PathBuf, Error> {
     if let Some(named) = env::var_os("STEWARD_LOADER").map(PathBuf::from) {
         return existing(&named)
             .ok_or_else(|| Error::Loader(format!("STEWARD_LOADER names {}, which is no file", named.display())));
     }
     let target = target_directory(elf);
-    let built = target.join(TARGET).join("release").join(PACKAGE);
-    if let Some(built) = existing(&built) {
+    let place = |target: &Path| target.join(TARGET).join("release").join(PACKAGE);
+    let Some(workspace) = workspace_of(elf) else {
+        let built = place(&target);
+        return existing(&built).ok_or_else(|| {
+            Error::Loader(format!(
+                "no loader at {}, and its sources are not near: build it (`cargo build --release --package {PACKAGE} \
+                 --target {TARGET}`) or name one in STEWARD_LOADER",
+                built.display()
+            ))
+        });
+    };
+    let target = workspace.join(target);
+    // A thread that panicked here has left no half of an entry.
+    let mut fresh = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(built) = fresh.get(&target).and_then(|built| existing(built)) {
         return Ok(built);
     }
-    let workspace = workspace_of(elf).ok_or_else(|| {
-        Error::Loader(format!(
-            "no loader at {}, and its sources are not near: build it (`cargo build --release --package {PACKAGE} \
-             --target {TARGET}`) or name one in STEWARD_LOADER",
-            built.display()
-        ))
-    })?;
-    build(&workspace, &target)?;
-    existing(&built).ok_or_else(|| Error::Loader(format!("cargo built {PACKAGE}, but not as {}", built.display())))
+    let built = place(&target);
+    match build(&workspace, &target) {
+        // Without cargo, what is there cannot be made newer.
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound && built.is_file() => {}
+        other => other?,
+    }
+    let built = existing(&built)
+        .ok_or_else(|| Error::Loader(format!("cargo built {PACKAGE}, but not as {}", built.display())))?;
+    fresh.insert(target, built.clone());
+    Ok(built)
 }
 
 fn existing(path: &Path) -> Option<PathBuf> {
     path.is_file().then(|| path.into())
 }
 
-/// The workspace with the loader's sources, above the working directory or above the kernel.
+/// The workspace with the loader's sources, above the kernel or above the working directory.
 fn workspace_of(elf: &Path) -> Option<PathBuf> {
     let elf = std::path::absolute(elf).ok()?;
     let here = env::current_dir().ok()?;
-    let above = here.ancestors().chain(elf.ancestors()).find(|path| path.join("boot/direct/Cargo.toml").is_file());
+    let above = elf.ancestors().chain(here.ancestors()).find(|path| path.join("boot/direct/Cargo.toml").is_file());
     above.map(PathBuf::from)
 }
 
@@ -54,6 +74,9 @@ fn build(workspace: &Path, target: &Path) -> Result<(), Error> {
         .args(["build", "--quiet", "--release", "--package", PACKAGE, "--target", TARGET, "--target-dir"])
         .arg(target)
         .current_dir(workspace)
+        // Flags for this process's target, such as those for coverage, would replace those that the loader needs.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .output()
         .map_err(Error::io("running cargo to build the loader"))?;
     if output.status.success() {

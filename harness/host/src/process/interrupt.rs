@@ -12,7 +12,7 @@ use std::{
 };
 
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
     iterator::Signals,
 };
 
@@ -20,7 +20,7 @@ use crate::Error;
 
 /// Whether the harness was asked to stop, for everyone who waits for something.
 ///
-/// The first SIGINT, SIGTERM or SIGHUP sets it: machines are then stopped and reported on. The second ends the
+/// The first SIGINT, SIGQUIT, SIGTERM or SIGHUP sets it: machines are then stopped and reported on. The second ends the
 /// process at once with 128 + its number; the kernel kills the machines.
 #[derive(Clone, Debug)]
 pub struct Interrupts(Arc<State>);
@@ -50,7 +50,7 @@ impl Interrupts {
     /// [`Error::Io`] when the handlers cannot be set.
     pub fn install() -> Result<Self, Error> {
         let interrupts = Self::none()?;
-        let mut wanted = vec![SIGINT, SIGTERM];
+        let mut wanted = vec![SIGINT, SIGQUIT, SIGTERM];
         // nohup(1) has asked that a hang-up be ignored; that stays so.
         if !ignores(SIGHUP) {
             wanted.push(SIGHUP);
@@ -61,7 +61,7 @@ impl Interrupts {
             for signal in signals.forever() {
                 if !for_thread.trigger(signal) {
                     run_last_words();
-                    std::process::exit(128 + signal);
+                    std::process::exit(exit_code(signal).into());
                 }
             }
         });
@@ -86,6 +86,12 @@ impl Interrupts {
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.readable.as_fd()
     }
+}
+
+/// What a process that a signal asked to stop exits with, as shells count it: 128 + the signal's number.
+#[must_use]
+pub fn exit_code(signal: i32) -> u8 {
+    signal.checked_add(128).and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
 
 /// What must still be done when the second signal ends the process at once.
@@ -119,6 +125,11 @@ mod tests {
     fn wakes(interrupts: &Interrupts) -> bool {
         let mut descriptors = [PollFd::from_borrowed_fd(interrupts.as_fd(), PollFlags::IN)];
         poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 1
+    }
+
+    #[test]
+    fn exit_codes_are_those_of_shells() {
+        assert_eq!([SIGINT, SIGQUIT, SIGTERM, i32::MAX].map(exit_code), [130, 131, 143, 255]);
     }
 
     #[test]

@@ -57,6 +57,10 @@ fn listing() -> Listing {
 }
 
 fn run(body: &str, notes: &mut Notes, interrupts: &Interrupts) -> Result<Summary, Error> {
+    run_within(Limits::default(), body, notes, interrupts)
+}
+
+fn run_within(limits: Limits, body: &str, notes: &mut Notes, interrupts: &Interrupts) -> Result<Summary, Error> {
     let fake = Fake::new(body);
     let listing = listing();
     let suite = Suite {
@@ -64,9 +68,9 @@ fn run(body: &str, notes: &mut Notes, interrupts: &Interrupts) -> Result<Summary
         image: &fake.image,
         count: 6,
         shape: Shape::default(),
-        chosen: &Chosen::unchecked(Accelerator::Tcg),
+        chosen: &Chosen { slowness: 2.0, ..Chosen::unchecked(Accelerator::Tcg) },
         jobs: 2,
-        limits: Limits::default(),
+        limits,
         command_line: String::new(),
     };
     suite.run(&Filter::default().select(&listing), notes, interrupts)
@@ -108,4 +112,14 @@ fn a_run_that_nobody_hears_stops() {
     let error = run("exit 1", &mut notes, &Interrupts::none().unwrap()).unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error}");
     assert_eq!(notes.heard.len(), 4);
+}
+
+#[test]
+fn a_worker_that_panics_is_a_verdict_and_the_run_goes_on() {
+    // Twice that long is no duration.
+    let limits = Limits { boot: Duration::MAX, ..Limits::default() };
+    let mut notes = Notes::default();
+    let summary = run_within(limits, "exit 1", &mut notes, &Interrupts::none().unwrap()).unwrap();
+    assert_eq!((summary.failed, summary.passed), (5, 0));
+    assert_eq!(notes.count("finished emulator failure the harness itself panicked"), 5, "{:?}", notes.heard);
 }

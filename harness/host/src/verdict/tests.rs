@@ -170,6 +170,22 @@ fn a_triple_fault_after_the_pass_was_reported_is_no_pass() {
 }
 
 #[test]
+fn a_pass_that_any_other_witness_denies_is_none() {
+    let panicking = session(vec![hello(), started(), panicked(Some(NONCE))], exit(33));
+    let event = |name: &str| qmp::Event { name: name.into(), reason: None };
+    for (test, good) in [(test(), good()), (should_panic(), panicking)] {
+        let with = |events: Vec<qmp::Event>| Evidence { events, ..good.clone() };
+        expect(Verdict::Pass, &test, &with(vec![shutdown("guest-shutdown"), event("STOP")]), "");
+        expect(Verdict::TripleFault, &test, &Evidence { triple_fault: true, ..good.clone() }, "");
+        expect(Verdict::Reset, &test, &with(vec![shutdown("guest-reset")]), "asked for a reset");
+        expect(Verdict::Panic, &test, &with(vec![event("GUEST_PANICKED")]), "reported a panic to QEMU");
+        expect(Verdict::Panic, &test, &with(vec![shutdown("guest-panic")]), "reported a panic to QEMU");
+        expect(Verdict::Garbled, &test, &with(vec![shutdown("snapshot-load")]), "snapshot-load");
+        expect(Verdict::Garbled, &test, &Evidence { cut: true, ..good.clone() }, "one more record");
+    }
+}
+
+#[test]
 fn a_hang_states_whether_interrupts_were_on() {
     let run = || vec![hello(), started()];
     let hang = |halted, interrupts| timed_out(Phase::Run, run(), Some(autopsy(halted, interrupts)), 9.9);
@@ -196,7 +212,7 @@ fn a_machine_that_got_no_time_is_the_hosts_fault() {
         expect(Verdict::HostStarvation, &test(), &starved, "2.400 s");
         let fed = timed_out(phase, said.clone(), Some(autopsy(false, false)), 2.6);
         assert_ne!(judge(&test(), COUNT, &fed).verdict, Verdict::HostStarvation);
-        expect(Verdict::HostStarvation, &test(), &timed_out(phase, said, None, 0.1), "fewer jobs");
+        expect(Verdict::HostStarvation, &test(), &timed_out(phase, said, None, 0.2), "fewer jobs");
     }
 }
 
@@ -204,6 +220,8 @@ fn a_machine_that_got_no_time_is_the_hosts_fault() {
 fn an_emulator_that_does_not_answer_is_blamed_when_it_had_time() {
     let evidence = timed_out(Phase::Run, vec![hello(), started()], None, 9.0);
     expect(Verdict::EmulatorFailure, &test(), &evidence, "no longer answered");
+    let blocked = timed_out(Phase::Run, vec![hello(), started()], None, 0.0);
+    expect(Verdict::EmulatorFailure, &test(), &blocked, "used no CPU");
 }
 
 #[test]

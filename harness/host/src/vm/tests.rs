@@ -94,6 +94,10 @@ fn an_emulators_own_words_are_kept() {
     let (mut vm, _) = start(&fake);
     assert_eq!(until_end(&mut vm).1.code(), Some(1));
     assert_eq!(vm.emulator_messages(), ["qemu: unsupported machine type"]);
+    let fake = Fake::new("printf 'first\\nkey=7 is odd\\nqemu: cut sho' >&2; exit 1");
+    let (mut vm, _) = start(&fake);
+    until_end(&mut vm);
+    assert_eq!(vm.emulator_messages(), ["first", "key=7 is odd", "qemu: cut sho"]);
 }
 
 #[test]
@@ -118,6 +122,28 @@ fn a_killed_emulator_is_known_to_be_killed_by_the_harness() {
     vm.kill();
     assert_eq!(until_end(&mut vm).1.signal(), Some(9));
     assert!(vm.was_killed());
+}
+
+#[test]
+fn a_killed_machine_is_over_though_something_else_holds_its_lines_open() {
+    let fake = Fake::new("setsid sleep 12 & sleep 0.5; printf before >&3; sleep 60");
+    let (mut vm, _) = start(&fake);
+    let Wait::Event(Event::Com1(bytes)) = vm.wait(Instant::now() + PATIENCE) else { panic!("nothing came") };
+    assert_eq!(bytes, b"before");
+    let killed = Instant::now();
+    vm.kill();
+    assert_eq!(until_end(&mut vm).1.signal(), Some(9));
+    assert!(killed.elapsed() < Duration::from_secs(11), "the lines were waited for");
+}
+
+#[test]
+fn a_guest_that_never_stops_sending_does_not_put_the_deadline_off() {
+    let fake = Fake::new("exec cat /dev/zero >&3");
+    let (mut vm, _) = start(&fake);
+    let started = Instant::now();
+    while !matches!(vm.wait(started + Duration::from_millis(300)), Wait::TimeOut) {
+        assert!(started.elapsed() < PATIENCE, "the deadline passed unnoticed");
+    }
 }
 
 #[test]
