@@ -21,8 +21,9 @@ use steward_machine::{
 
 use crate::serve;
 
-/// Vector of a page fault, whose address a report looks at.
+/// Vectors whose address a report looks at. A page fault leaves it in cr2, and so does the one behind a double fault.
 const PAGE_FAULT: u64 = 14;
+const DOUBLE_FAULT: u64 = 8;
 
 /// Set while a test of the prompt's suite runs: its panic ends the test and not the kernel.
 static TEST_RUNS: AtomicBool = AtomicBool::new(false);
@@ -106,8 +107,11 @@ pub fn fault(fault: &Fault) -> ! {
     let backtrace = backtrace::of(&fault.frame);
     let registers = registers(fault);
     let frame = &fault.frame;
-    let hit_guard = stack::is_guard(fault.cr2) && (frame.vector == PAGE_FAULT || frame.vector == 8);
-    let note = hit_guard.then_some("the guard page below a stack: the stack overflowed");
+    let note = match frame.vector {
+        DOUBLE_FAULT if stack::is_guard(fault.cr2) => Some("the stack overflowed into the guard page below it"),
+        PAGE_FAULT if stack::is_guard(fault.cr2) => Some("the address is in the guard below a stack"),
+        _ => None,
+    };
     tell(&FaultReport {
         vector: frame.vector as u8,
         error_code: frame.error_code,

@@ -7,6 +7,7 @@ use clap::Args;
 use steward_harness::Emulator;
 use steward_harness::process::Interrupts;
 
+use crate::out::say;
 use crate::preflight::components::Component;
 use crate::preflight::{self, Consent};
 use crate::workspace::{BARE_METAL, Workspace};
@@ -87,9 +88,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         rows.extend((bench.run)(&context)?);
     }
     if options.json {
-        println!("{}", serde_json::to_string(&rows)?);
+        say!("{}", serde_json::to_string(&rows)?);
     } else {
-        print!("{}", row::table(&rows));
+        say!("{}", row::table(&rows).trim_end());
     }
     Ok(ExitCode::SUCCESS)
 }

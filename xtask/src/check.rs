@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::out::say;
 use crate::style;
 use crate::workspace::Workspace;
 
@@ -135,7 +136,7 @@ const CHECKS: &[Check] = &[
 pub fn run(options: &Options) -> Result<ExitCode> {
     if options.list {
         for check in CHECKS {
-            println!("{:<18} {}", check.name, check.what);
+            say!("{:<18} {}", check.name, check.what);
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -144,7 +145,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let sources = sources::all(workspace.root())?;
     let context = Context { workspace, sources };
     let failed = chosen.iter().filter(|check| !report(check, &context)).count();
-    println!("{} passed, {failed} failed", chosen.len() - failed);
+    say!("{} passed, {failed} failed", chosen.len() - failed);
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -168,7 +169,7 @@ fn report(check: &Check, context: &Context) -> bool {
     for line in faults.iter().flat_map(|fault| fault.lines()) {
         let _ = write!(text, "\n  {line}");
     }
-    println!("{text}");
+    say!("{text}");
     faults.is_empty()
 }
 

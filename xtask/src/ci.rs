@@ -8,6 +8,8 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use xshell::{Shell, cmd};
 
+use crate::out::say;
+
 /// Steps that the GitHub workflow takes besides `test` and `check`.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -47,8 +49,8 @@ enum Access {
 pub fn run(options: &Options) -> Result<ExitCode> {
     match options.step {
         Step::Kvm => match access(Path::new("/dev/kvm")) {
-            Access::Absent => println!("no /dev/kvm on this machine; tests run by emulation"),
-            Access::Open => println!("/dev/kvm can be opened already"),
+            Access::Absent => say!("no /dev/kvm on this machine; tests run by emulation"),
+            Access::Open => say!("/dev/kvm can be opened already"),
             Access::Closed => open_kvm()?,
         },
     }
@@ -74,8 +76,8 @@ fn open_kvm() -> Result<()> {
     tool(&["udevadm", "control", "--reload-rules"]).run()?;
     tool(&["udevadm", "trigger", "--settle", "--name-match=kvm"]).run()?;
     match access(Path::new("/dev/kvm")) {
-        Access::Open => println!("/dev/kvm can be opened now"),
-        _ => println!("note: /dev/kvm still cannot be opened; tests run by emulation"),
+        Access::Open => say!("/dev/kvm can be opened now"),
+        _ => say!("note: /dev/kvm still cannot be opened; tests run by emulation"),
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use xshell::cmd;
 
+use crate::out::say;
 use crate::workspace::{BARE_METAL, Workspace};
 
 /// Removes caches, results and kernel images; says what it removed and how many bytes that freed.
@@ -35,15 +36,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     for directory in [workspace.cache(), workspace.target().join(BARE_METAL)] {
         match remove(&directory)? {
-            Some(bytes) => println!("removed {} ({})", directory.display(), amount(bytes)),
-            None => println!("nothing at {}", directory.display()),
+            Some(bytes) => say!("removed {} ({})", directory.display(), amount(bytes)),
+            None => say!("nothing at {}", directory.display()),
         }
     }
     if options.all {
         let bytes = size(workspace.target());
         let shell = workspace.shell()?;
         cmd!(shell, "cargo clean --quiet").quiet().run()?;
-        println!("removed {} ({})", workspace.target().display(), amount(bytes));
+        say!("removed {} ({})", workspace.target().display(), amount(bytes));
     }
     Ok(ExitCode::SUCCESS)
 }

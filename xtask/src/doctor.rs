@@ -9,6 +9,7 @@ use steward_harness::accel::{self, Request};
 use steward_harness::process::Interrupts;
 
 use crate::images::{self, Build};
+use crate::out::say;
 use crate::preflight::components::{Component, first_line, locate};
 use crate::preflight::{self, packages::Manager};
 use crate::style;
@@ -67,24 +68,24 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     lines.extend(NEEDED.map(|component| component_line(component, Status::Missing)));
     lines.extend(OPTIONAL.map(|component| component_line(component, Status::Optional)));
     lines.push(manager_line(Manager::detect()));
-    print!("{}", table(&lines));
+    say!("{}", table(&lines).trim_end());
     let mut healthy = lines.iter().all(|line| line.status != Status::Missing);
     if healthy && !options.no_probe {
         match probe(&workspace) {
-            Ok(text) => println!("accelerator: {text}"),
+            Ok(text) => say!("accelerator: {text}"),
             Err(error) => {
-                println!("accelerator: the probe failed: {error:#}");
+                say!("accelerator: the probe failed: {error:#}");
                 healthy = false;
             }
         }
     }
     if healthy {
-        println!("{}", style::good("everything needed is there"));
+        say!("{}", style::good("everything needed is there"));
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{}", style::bad("something needed is missing"));
+    say!("{}", style::bad("something needed is missing"));
     if let Some(fix) = preflight::fix(&NEEDED) {
-        println!("{fix}");
+        say!("{fix}");
     }
     Ok(ExitCode::FAILURE)
 }
@@ -134,8 +135,8 @@ fn table(lines: &[Line]) -> String {
 
 fn probe(workspace: &Workspace) -> Result<String> {
     let emulator = steward_harness::Emulator::find()?;
-    let image = images::image(workspace, Build { release: false, tests: true })?;
     let interrupts = Interrupts::install()?;
+    let image = images::image(workspace, Build { release: false, tests: true }, &interrupts)?;
     let chosen = accel::choose(Request::Auto, &emulator, &image, &workspace.cache(), &interrupts)?;
     let note = chosen.note.map_or_else(String::new, |note| format!("; {note}"));
     Ok(format!("{}, {:.1} × the speed of the reference{note}", chosen.accelerator, 1.0 / chosen.slowness))

@@ -1,12 +1,17 @@
 //! Builds what a machine boots: the kernel and the direct loader.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use steward_harness::image::Image;
+use steward_harness::process::{Interrupts, Process};
 use xshell::cmd;
 
 use crate::workspace::{BARE_METAL, KERNEL, LOADER, Workspace};
+
+/// How often a build looks for a signal.
+const POLL: Duration = Duration::from_millis(50);
 
 /// A kernel build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +25,13 @@ pub struct Build {
 /// Builds the kernel; gives its ELF file.
 ///
 /// # Errors
-/// When it does not compile; cargo has printed why.
-pub fn kernel(workspace: &Workspace, build: Build) -> Result<PathBuf> {
+/// When it does not compile, and cargo has printed why, or when it is interrupted.
+pub fn kernel(workspace: &Workspace, build: Build, interrupts: &Interrupts) -> Result<PathBuf> {
     let mut arguments = vec!["--package", KERNEL];
     if build.tests {
         arguments.extend(["--features", "ktest"]);
     }
-    cargo_build(workspace, build.release, &arguments).context("the kernel does not build")?;
+    cargo_build(workspace, build.release, &arguments, interrupts).context("the kernel does not build")?;
     Ok(artifact(workspace, build.release, KERNEL))
 }
 
@@ -34,8 +39,9 @@ pub fn kernel(workspace: &Workspace, build: Build) -> Result<PathBuf> {
 ///
 /// # Errors
 /// As for [`kernel`].
-pub fn loader(workspace: &Workspace) -> Result<PathBuf> {
-    cargo_build(workspace, true, &["--package", LOADER]).context("the direct loader does not build")?;
+pub fn loader(workspace: &Workspace, interrupts: &Interrupts) -> Result<PathBuf> {
+    let arguments = ["--package", LOADER];
+    cargo_build(workspace, true, &arguments, interrupts).context("the direct loader does not build")?;
     Ok(directory(workspace, true))
 }
 
@@ -43,18 +49,29 @@ pub fn loader(workspace: &Workspace) -> Result<PathBuf> {
 ///
 /// # Errors
 /// As for [`kernel`], and when the archive cannot be written.
-pub fn image(workspace: &Workspace, build: Build) -> Result<Image> {
-    loader(workspace)?;
-    let elf = kernel(workspace, build)?;
+pub fn image(workspace: &Workspace, build: Build, interrupts: &Interrupts) -> Result<Image> {
+    loader(workspace, interrupts)?;
+    let elf = kernel(workspace, build, interrupts)?;
     Ok(Image::build(&elf, &[], &workspace.cache())?)
 }
 
-fn cargo_build(workspace: &Workspace, release: bool, arguments: &[&str]) -> Result<()> {
+/// Runs `cargo build`, which ends with this program, whatever ends that.
+fn cargo_build(workspace: &Workspace, release: bool, arguments: &[&str], interrupts: &Interrupts) -> Result<()> {
     let shell = workspace.shell()?;
     let profile = if release { "release" } else { "dev" };
     let command = cmd!(shell, "cargo build --quiet --profile {profile} --target {BARE_METAL} {arguments...}");
-    // Standard output is for what the user asked for.
-    Ok(command.quiet().run()?)
+    let mut cargo = Process::spawn(command.into()).context("starting cargo")?;
+    loop {
+        // Dropping the process ends it and its group.
+        if let Some(signal) = interrupts.signal() {
+            return Err(steward_harness::Error::Interrupted(signal).into());
+        }
+        match cargo.wait_at_most(POLL)? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => bail!("`cargo build` ended with {status}"),
+            None => {}
+        }
+    }
 }
 
 fn directory(workspace: &Workspace, release: bool) -> PathBuf {

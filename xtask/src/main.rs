@@ -14,6 +14,7 @@ mod ci;
 mod clean;
 mod doctor;
 mod images;
+mod out;
 mod preflight;
 mod run;
 mod style;
@@ -64,7 +65,10 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
-        ExitCode::FAILURE
+        match error.downcast_ref() {
+            Some(steward_harness::Error::Interrupted(signal)) => run::interrupted(*signal),
+            _ => ExitCode::FAILURE,
+        }
     })
 }
 

@@ -73,7 +73,7 @@ Examples:
 /// What starts the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Firmware {
-    /// Our PVH loader, by QEMU's -kernel: no firmware, some tens of milliseconds
+    /// Our PVH loader, by QEMU's -kernel: no boot disk, about a tenth of a second
     Direct,
     /// OVMF and our UEFI loader (comes with a later version)
     Uefi,
@@ -91,9 +91,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     options.commands.iter().try_for_each(|line| check_line(line))?;
     preflight::require(&[Component::Qemu, Component::RustTarget(BARE_METAL)], options.consent)?;
     let workspace = Workspace::load()?;
-    let image = images::image(&workspace, Build { release: options.release, tests: true })?;
-    let emulator = Emulator::find()?;
     let interrupts = Interrupts::install()?;
+    let image = images::image(&workspace, Build { release: options.release, tests: true }, &interrupts)?;
+    let emulator = Emulator::find()?;
     let chosen = accel::choose(options.accel, &emulator, &image, &workspace.cache(), &interrupts)?;
     if let Some(note) = &chosen.note {
         eprintln!("note: {note}");
@@ -102,7 +102,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let console = Console { gdb: options.gdb, ..Console::new(&emulator, &image, shape, &chosen) };
     match console.run(input(&options.commands), &interrupts) {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(Failure::Interrupted(signal)) => Ok(interrupted(signal)),
+        Err(Failure::Interrupted(signal)) => {
+            eprintln!("interrupted");
+            Ok(interrupted(signal))
+        }
         Err(failure) => {
             eprintln!("error: {failure}");
             Ok(ExitCode::FAILURE)

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 use steward_harness::process::Interrupts;
 
+use crate::out::say;
 use crate::preflight::components::Component;
 use crate::preflight::{self, Consent};
 use crate::run::interrupted;
@@ -95,9 +96,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     if options.json {
         let Totals { passed, failed, skipped } = totals;
-        println!("{}", json!({"type": "total", "passed": passed, "failed": failed, "skipped": skipped}));
+        say!("{}", json!({"type": "total", "passed": passed, "failed": failed, "skipped": skipped}));
     } else {
-        println!("{}", last_line(totals));
+        say!("{}", last_line(totals));
     }
     Ok(match (interrupts.signal(), totals.failed) {
         (Some(signal), _) => interrupted(signal),
@@ -119,7 +120,7 @@ fn needed(options: &Options) -> &'static [Component] {
 fn kernel_failed(options: &Options, error: &anyhow::Error) -> Totals {
     eprintln!("error: {error:#}");
     if options.json {
-        println!("{}", json!({"type": "test", "event": "failed", "name": "kernel", "why": format!("{error:#}")}));
+        say!("{}", json!({"type": "test", "event": "failed", "name": "kernel", "why": format!("{error:#}")}));
     }
     Totals { failed: 1, ..Totals::default() }
 }
@@ -138,7 +139,7 @@ fn nothing_ran(filters: &[String], totals: Totals) -> Option<String> {
 
 fn heading(options: &Options, text: &str) {
     if !options.json {
-        println!("{}", style::good(&format!("== {text}")));
+        say!("{}", style::good(&format!("== {text}")));
     }
 }
 
@@ -150,17 +151,17 @@ fn last_line(totals: Totals) -> String {
 
 fn list(options: &Options, workspace: &Workspace, interrupts: &Interrupts) -> Result<ExitCode> {
     let host = if options.kernel_only { Vec::new() } else { host::list(workspace, &options.filters, interrupts)? };
-    let kernel = if options.host_only { Vec::new() } else { kernel::list(workspace, &options.filters)? };
+    let kernel = if options.host_only { Vec::new() } else { kernel::list(workspace, &options.filters, interrupts)? };
     let names = host.iter().map(|name| ("host", name)).chain(kernel.iter().map(|name| ("kernel", name)));
     for (kind, name) in names {
         if options.json {
-            println!("{}", json!({"type": "test", "event": "listed", "kind": kind, "name": name}));
+            say!("{}", json!({"type": "test", "event": "listed", "kind": kind, "name": name}));
         } else {
-            println!("{kind:<7} {name}");
+            say!("{kind:<7} {name}");
         }
     }
     if !options.json {
-        println!("{} host tests, {} kernel tests", host.len(), kernel.len());
+        say!("{} host tests, {} kernel tests", host.len(), kernel.len());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! Boots a kernel that speaks the Limine protocol directly, without firmware:
+//! Boots a kernel that speaks the Limine protocol directly, without a boot disk:
 //!
 //! ```text
 //! qemu-system-x86_64 -kernel steward-boot-direct -initrd archive.tar -append "command line"

@@ -25,8 +25,8 @@ const PROMPT: &str = "steward> ";
 /// # Errors
 /// When our kernels do not build or do not boot. A Linux that cannot be had or booted is no error.
 pub fn run(context: &Context) -> Result<Vec<Row>> {
-    let loader = images::loader(&context.workspace)?;
-    let image = images::image(&context.workspace, Build { release: true, tests: false })?;
+    let loader = images::loader(&context.workspace, &context.interrupts)?;
+    let image = images::image(&context.workspace, Build { release: true, tests: false }, &context.interrupts)?;
     let steward = Guest {
         kernel: image.kernel.into(),
         initrd: image.initrd.map(Into::into),

@@ -16,7 +16,7 @@ const LIMIT: f64 = 1_048_576.0;
 /// # Errors
 /// When the kernel does not build.
 pub fn run(context: &Context) -> Result<Vec<Row>> {
-    let image = images::image(&context.workspace, Build { release: true, tests: false })?;
+    let image = images::image(&context.workspace, Build { release: true, tests: false }, &context.interrupts)?;
     let archive = image.initrd.context("the image has no archive")?;
     let bytes = kernel_size(&fs::read(&archive)?).with_context(|| format!("{} holds no kernel", archive.display()))?;
     Ok(vec![row(bytes)])

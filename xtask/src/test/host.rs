@@ -12,6 +12,7 @@ use steward_harness::process::{Interrupts, Process};
 
 use super::libtest::{Counter, News, Totals};
 use super::tied;
+use crate::out::say;
 use crate::style;
 use crate::workspace::Workspace;
 
@@ -45,7 +46,7 @@ pub fn run(workspace: &Workspace, run: &Run<'_>) -> Result<Totals> {
     let succeeded = lines(command, run.interrupts, |line| {
         let news = counter.line(&style::plain(line));
         match (run.json, news.is_some()) {
-            (false, _) => println!("{line}"),
+            (false, _) => say!("{line}"),
             // Standard output is for JSON; what a program says besides must not be lost.
             (true, false) if !line.is_empty() => eprintln!("{line}"),
             (true, _) => {}
@@ -60,7 +61,7 @@ pub fn run(workspace: &Workspace, run: &Run<'_>) -> Result<Totals> {
 fn tell(news: Vec<News>, json: bool) {
     for news in news {
         match (json, news) {
-            (true, news) => println!("{}", event(&news)),
+            (true, news) => say!("{}", event(&news)),
             (false, News::Test(_)) => {}
             (false, News::Problem(problem)) => eprintln!("error: `cargo test`: {problem}"),
         }

@@ -19,6 +19,7 @@ use steward_harness::symbols::Symbols;
 
 use super::libtest::Totals;
 use crate::images::{self, Build};
+use crate::out::say;
 use crate::style;
 use crate::workspace::{FIXTURES, GUEST, Workspace};
 
@@ -41,7 +42,7 @@ const BUILD: Build = Build { release: false, tests: true };
 /// # Errors
 /// When the kernel does not build, has no tests at all, or the machines cannot be started.
 pub fn run(workspace: &Workspace, run: &Run<'_>) -> Result<Totals> {
-    let image = images::image(workspace, BUILD)?;
+    let image = images::image(workspace, BUILD, run.interrupts)?;
     let listing = Listing::read(&image.elf)?;
     let differences = compare(workspace, &listing)?;
     if !differences.is_empty() {
@@ -71,7 +72,7 @@ pub fn run(workspace: &Workspace, run: &Run<'_>) -> Result<Totals> {
     };
     let summary = suite.run(&filter(run.filters).select(&listing), &mut *sink, run.interrupts)?;
     if run.json {
-        failures(&differences).iter().for_each(|event| println!("{event}"));
+        failures(&differences).iter().for_each(|event| say!("{event}"));
     } else if !differences.is_empty() {
         // It was said before the tests ran, and may have scrolled away.
         eprintln!("error: {differences}");
@@ -92,11 +93,13 @@ fn failures(differences: &Differences) -> Vec<Value> {
         .collect()
 }
 
-/// Adds up. A test that was not run because of an interruption has not passed.
+/// Adds up. In a run that was not cut short, every test that has not passed has failed, whatever became of it; in one that
+/// was, only those that ran are counted, and the exit code says the rest.
 fn totals(summary: &Summary, differences: &Differences) -> Totals {
+    let failed = if summary.interrupted.is_some() { summary.failed } else { summary.total - summary.passed };
     Totals {
         passed: summary.passed,
-        failed: summary.total - summary.passed + differences.vanished.len() + differences.unknown.len(),
+        failed: failed + differences.vanished.len() + differences.unknown.len(),
         skipped: summary.ignored,
     }
 }
@@ -105,8 +108,8 @@ fn totals(summary: &Summary, differences: &Differences) -> Totals {
 ///
 /// # Errors
 /// When the kernel does not build.
-pub fn list(workspace: &Workspace, filters: &[String]) -> Result<Vec<String>> {
-    let listing = Listing::read(&images::kernel(workspace, BUILD)?)?;
+pub fn list(workspace: &Workspace, filters: &[String], interrupts: &Interrupts) -> Result<Vec<String>> {
+    let listing = Listing::read(&images::kernel(workspace, BUILD, interrupts)?)?;
     let selection = filter(filters).select(&listing);
     Ok(selection.run.iter().map(|test| test.name.clone()).collect())
 }

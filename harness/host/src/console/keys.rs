@@ -19,7 +19,7 @@ pub struct Typed {
 
 impl Keys {
     /// Sorts typed bytes: Ctrl-A X leaves, Ctrl-A Ctrl-A (or Ctrl-A A) is a Ctrl-A for the guest, and Ctrl-A before
-    /// any other key is dropped with it.
+    /// any other key goes to the guest with it: it is a key of line editors, which need it more than we do.
     pub fn push(&mut self, typed: &[u8]) -> Typed {
         let mut bytes = Vec::with_capacity(typed.len());
         for &key in typed {
@@ -28,7 +28,7 @@ impl Keys {
                 (false, key) => bytes.push(key),
                 (true, b'x' | b'X') => return Typed { bytes, quit: true },
                 (true, CONTROL_A | b'a' | b'A') => bytes.push(CONTROL_A),
-                (true, _) => {}
+                (true, key) => bytes.extend([CONTROL_A, key]),
             }
         }
         Typed { bytes, quit: false }
@@ -47,7 +47,7 @@ mod tests {
     fn plain_keys_pass_and_the_harnesss_own_do_not() {
         let mut keys = Keys::default();
         assert_eq!(keys.push(b"mem\r\x03"), typed(b"mem\r\x03", false));
-        assert_eq!(keys.push(b"a\x01\x01b\x01ac\x01qd"), typed(b"a\x01b\x01cd", false));
+        assert_eq!(keys.push(b"a\x01\x01b\x01ac\x01qd"), typed(b"a\x01b\x01c\x01qd", false));
         assert_eq!(keys.push(b"x\x01"), typed(b"x", false));
         assert_eq!(keys.push(b"xyz"), typed(b"", true));
     }
