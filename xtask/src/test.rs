@@ -17,6 +17,7 @@ use crate::workspace::{BARE_METAL, Workspace};
 mod host;
 mod kernel;
 mod libtest;
+mod scratch;
 pub mod tied;
 
 use libtest::Totals;

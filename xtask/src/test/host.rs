@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use steward_harness::process::{Interrupts, Process};
 
 use super::libtest::{Counter, News, Totals};
+use super::scratch::Scratch;
 use super::tied;
 use crate::out::say;
 use crate::style;
@@ -31,9 +32,11 @@ pub struct Run<'a> {
 /// Runs the tests.
 ///
 /// # Errors
-/// When cargo cannot be started.
+/// When cargo cannot be started, or there is no room for temporary files.
 pub fn run(workspace: &Workspace, run: &Run<'_>) -> Result<Totals> {
+    let scratch = Scratch::new(&workspace.cache()).context("making a directory for temporary files")?;
     let mut command = cargo_test(workspace);
+    command.env("TMPDIR", scratch.path());
     // Test programs boot machines; they must die with us, also when we are killed without warning.
     command.args(["--no-fail-fast", "--config", &tied::configuration(), "--"]).args(run.filters);
     if let Some(jobs) = run.jobs {
