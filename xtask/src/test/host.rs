@@ -56,6 +56,11 @@ pub fn run(workspace: &Workspace, run: &Run<'_>) -> Result<Totals> {
         }
         tell(news.unwrap_or_default(), run.json);
     })?;
+    if run.interrupts.signal().is_some() {
+        // What was cut short is no test's failure; the exit code tells of the signal.
+        eprintln!("interrupted");
+        return Ok(counter.totals);
+    }
     tell(counter.end(succeeded, !run.filters.is_empty()), run.json);
     Ok(counter.totals)
 }
