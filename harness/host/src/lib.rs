@@ -19,7 +19,7 @@
 //! use steward_harness::{
 //!     Emulator, Error, accel::{Request, choose}, filter::Filter, image::{Image, cache_directory}, listing::Listing,
 //!     machine::Shape, process::Interrupts, report::{Style, Terminal}, session::Limits,
-//!     suite::{Suite, host_cpus}, symbols::Symbols,
+//!     suite::{Policy, Suite, host_cpus}, symbols::Symbols,
 //! };
 //!
 //! fn all_tests_pass(kernel: &Path) -> Result<bool, Error> {
@@ -38,6 +38,8 @@
 //!         jobs: host_cpus(),
 //!         limits: Limits::default(),
 //!         command_line: String::new(),
+//!         policy: Policy::default(),
+//!         cache: cache.clone(),
 //!     };
 //!     let mut sink = Terminal::new(std::io::stdout(), Style::default(), Symbols::of(kernel));
 //!     Ok(suite.run(&Filter::default().select(&listing), &mut sink, &interrupts)?.success())

@@ -21,7 +21,7 @@ use steward_harness::{
     process::{Interrupts, exit_code},
     report::{JsonLines, Style, Terminal},
     session::Limits,
-    suite::{Sink, Suite},
+    suite::{Policy, Sink, Suite},
     symbols::Symbols,
 };
 
@@ -72,6 +72,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Error> {
         jobs: cli.jobs(),
         limits: Limits::default(),
         command_line: String::new(),
+        policy: Policy::default(),
+        cache: cache.clone(),
     };
     let summary = suite.run(&selection, &mut *sink(cli), &interrupts)?;
     Ok(match summary.interrupted {

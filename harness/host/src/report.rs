@@ -15,13 +15,14 @@ use crate::suite::Summary;
 /// The last line of a run: `test result: ok. 40 passed; 0 failed; …`, or how far an interrupted run came.
 #[must_use]
 pub fn totals(summary: &Summary) -> String {
-    let Summary { total, passed, failed, ignored, filtered_out, elapsed, interrupted } = summary;
+    let Summary { total, passed, flaky, failed, ignored, filtered_out, elapsed, interrupted } = summary;
     if interrupted.is_some() {
         return format!("interrupted: {} of {total} tests ran; {passed} passed; {failed} failed", passed + failed);
     }
+    let flaky = if *flaky == 0 { String::new() } else { format!(" ({flaky} flaky)") };
     let result = if summary.success() { "ok" } else { "FAILED" };
     format!(
-        "test result: {result}. {passed} passed; {failed} failed; {ignored} ignored; 0 measured; {filtered_out} \
+        "test result: {result}. {passed} passed{flaky}; {failed} failed; {ignored} ignored; 0 measured; {filtered_out} \
          filtered out; finished in {}",
         seconds(*elapsed)
     )

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use steward_harness_wire::{Command, MAX_FRAME, Nonce, VERSION, encode};
+use steward_harness_wire::{After, Command, MAX_FRAME, Nonce, VERSION, encode};
 
 use crate::{
     Emulator, Error,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub use evidence::{Ending, Evidence, Exit, Phase, Usage};
-pub use record_line::{Heard, RecordLine, Said};
+pub use record_line::{Heard, Outcome, RecordLine, Said};
 
 /// Bytes of COM1 that are kept from its start, and as many from its end.
 const LOG_BYTES: usize = 128 << 10;
@@ -237,7 +237,7 @@ impl<'a> Watch<'a> {
         self.nonce = Some(nonce);
         let mut buffer = [0; MAX_FRAME];
         // A command is a few dozen bytes: it always fits.
-        if let Ok(frame) = encode(0, &Command::Run { nonce, index }, &mut buffer) {
+        if let Ok(frame) = encode(0, &Command::Run { nonce, index, seed: 0, after: After::Exit }, &mut buffer) {
             vm.send_com2(frame);
         }
         self.enter(vm, Phase::Run);

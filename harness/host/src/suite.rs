@@ -1,10 +1,13 @@
 //! Many tests, each in a machine of its own, as many at a time as the host has CPUs for.
 
+mod events;
+mod policy;
 mod slots;
 
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::mpsc::{Sender, channel},
     thread,
     time::{Duration, Instant},
@@ -21,130 +24,9 @@ use crate::{
     session::{Evidence, Limits, Session},
     verdict::{Judgement, Verdict, judge},
 };
+pub use events::{Origin, Plan, Report, Sink, Summary};
+pub use policy::{Isolation, Policy};
 use slots::Queue;
-
-/// Hears of every test as it goes. An error stops the run: nobody is left to hear.
-#[expect(
-    unused_variables,
-    reason = "the parameters of methods that do nothing by default keep their names for the reader"
-)]
-pub trait Sink {
-    /// The run begins.
-    ///
-    /// # Errors
-    /// When the news cannot be passed on; so for all methods.
-    fn began(&mut self, plan: &Plan) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// A test was dispatched.
-    ///
-    /// # Errors
-    /// As [`Sink::began`].
-    fn started(&mut self, test: &Test) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// A running test's machine wrote to COM1. Called only when [`Sink::wants_output`].
-    ///
-    /// # Errors
-    /// As [`Sink::began`].
-    fn output(&mut self, test: &Test, bytes: &[u8]) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Whether [`Sink::output`] shall be called.
-    fn wants_output(&self) -> bool {
-        false
-    }
-
-    /// A test was judged.
-    ///
-    /// # Errors
-    /// As [`Sink::began`].
-    fn finished(&mut self, report: &Report<'_>) -> io::Result<()>;
-
-    /// A test is marked `ignore` and was not run.
-    ///
-    /// # Errors
-    /// As [`Sink::began`].
-    fn ignored(&mut self, test: &Test) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// The run is over, or was interrupted.
-    ///
-    /// # Errors
-    /// As [`Sink::began`].
-    fn ended(&mut self, summary: &Summary) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What is about to be run.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// How many tests will run.
-    pub tests: usize,
-    /// How many are marked `ignore`.
-    pub ignored: usize,
-    /// How many are not meant.
-    pub filtered_out: usize,
-    /// How many host CPUs the run may use.
-    pub jobs: u32,
-    /// The machine of a test that asks for nothing, in words.
-    pub machine: String,
-}
-
-/// One judged test.
-#[derive(Clone, Debug)]
-pub struct Report<'a> {
-    /// The test.
-    pub test: &'a Test,
-    /// The machine that it had.
-    pub shape: Shape,
-    /// How it went.
-    pub judgement: Judgement,
-    /// What was seen; `None` when QEMU could not be executed.
-    pub evidence: Option<Evidence>,
-    /// From dispatch to verdict.
-    pub elapsed: Duration,
-}
-
-impl Report<'_> {
-    /// Whether the test passed.
-    #[must_use]
-    pub fn passed(&self) -> bool {
-        self.judgement.verdict == Verdict::Pass
-    }
-}
-
-/// How a run went.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Tests that should run.
-    pub total: usize,
-    /// Tests that passed.
-    pub passed: usize,
-    /// Tests that got any other verdict.
-    pub failed: usize,
-    /// Tests marked `ignore`, not run.
-    pub ignored: usize,
-    /// Tests that were not meant.
-    pub filtered_out: usize,
-    /// How long it all took.
-    pub elapsed: Duration,
-    /// The signal that cut the run short, if one did.
-    pub interrupted: Option<i32>,
-}
-
-impl Summary {
-    /// Whether every test that should run did, and passed.
-    #[must_use]
-    pub fn success(&self) -> bool {
-        self.interrupted.is_none() && self.passed == self.total
-    }
-}
 
 /// What a run of tests needs.
 #[derive(Clone, Debug)]
@@ -165,6 +47,10 @@ pub struct Suite<'a> {
     pub limits: Limits,
     /// Words for the kernel's command line, beside those that make it serve the harness.
     pub command_line: String,
+    /// How the run treats its tests.
+    pub policy: Policy,
+    /// Where snapshots are kept: [`cache_directory`](crate::image::cache_directory).
+    pub cache: PathBuf,
 }
 
 /// The host's CPUs, as far as this process may use them.
@@ -215,6 +101,8 @@ impl Suite<'_> {
             filtered_out: selection.filtered_out,
             jobs: self.jobs,
             machine: format!("{}, {}", self.shape, self.chosen.accelerator),
+            isolation: self.policy.isolation,
+            seed: self.policy.seed,
         })?;
         selection.ignored.iter().try_for_each(|test| sink.ignored(test))
     }
@@ -275,7 +163,20 @@ impl Suite<'_> {
                 (Judgement { verdict: Verdict::EmulatorFailure, why }, None)
             }
         };
-        let report = Report { test, shape, judgement, evidence, elapsed: started.elapsed() };
+        let report = Report {
+            test,
+            shape,
+            judgement,
+            evidence,
+            elapsed: started.elapsed(),
+            started: Duration::ZERO,
+            lane: 0,
+            origin: Some(Origin::Boot),
+            round: 1,
+            attempt: 1,
+            seed: self.policy.seed,
+            artifact: None,
+        };
         drop(news.send(News::Finished(Box::new(report))));
     }
 

@@ -14,7 +14,7 @@ use steward_harness_wire::VERSION;
 use crate::{
     listing::Test,
     machine::Accelerator,
-    session::{Ending, Evidence, Exit, Heard, Phase, Said},
+    session::{Ending, Evidence, Exit, Heard, Outcome, Phase, Said},
 };
 use protocol::violation;
 use witness::{exception, seconds};
@@ -41,6 +41,8 @@ pub enum Verdict {
     Pass,
     /// It came to its end and said that it failed.
     Fail,
+    /// It passed, and left the kernel's resources other than they were.
+    Leak,
     /// The kernel panicked.
     Panic,
     /// The kernel caught a CPU exception that it did not expect.
@@ -75,6 +77,7 @@ impl Verdict {
         match self {
             Self::Pass => "pass",
             Self::Fail => "fail",
+            Self::Leak => "leak",
             Self::Panic => "panic",
             Self::CpuFault => "cpu-fault",
             Self::TripleFault => "triple-fault",
@@ -249,7 +252,7 @@ fn run(test: &Test, evidence: &Evidence) -> Judgement {
         _ => None,
     });
     match last {
-        Some(Said::Finished { outcome: Ok(()), .. }) => {
+        Some(Said::Finished { outcome: Outcome::Passed, .. }) => {
             confirmed(evidence, "that the test passed", || String::from("passed"))
         }
         Some(Said::Panicked { message, place, .. }) if test.should_panic => {
@@ -259,7 +262,8 @@ fn run(test: &Test, evidence: &Evidence) -> Judgement {
         Some(_) if evidence.ending == Ending::Exited(Exit::Status(EXIT_PASSED)) => {
             contradicted("that the test failed", &witness::ending(evidence))
         }
-        Some(Said::Finished { outcome: Err(why), .. }) => judgement(Verdict::Fail, why.clone()),
+        Some(Said::Finished { outcome: Outcome::Failed(why), .. }) => judgement(Verdict::Fail, why.clone()),
+        Some(Said::Finished { outcome: Outcome::Leaked(what), .. }) => judgement(Verdict::Leak, what.clone()),
         Some(Said::Panicked { message, place, .. }) => judgement(Verdict::Panic, panicked(message, place)),
         Some(Said::Faulted { vector, error_code, registers, .. }) => {
             judgement(Verdict::CpuFault, faulted(*vector, *error_code, registers.rip, registers.cr2))

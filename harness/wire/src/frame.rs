@@ -144,7 +144,7 @@ fn unpack<'d, M: Deserialize<'d>>(packed: &'d mut [u8]) -> Result<Frame<M>, Deco
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Backtrace, Command, Nonce, Outcome, Record};
+    use crate::{After, Backtrace, Command, Nonce, Outcome, Record};
     use proptest::prelude::*;
 
     extern crate std;
@@ -156,7 +156,9 @@ mod tests {
 
     fn run_frame(sequence: u32, index: u32) -> Vec<u8> {
         let mut buffer = [0; MAX_FRAME];
-        encode(sequence, &Command::Run { nonce: Nonce(7), index }, &mut buffer).unwrap().to_vec()
+        encode(sequence, &Command::Run { nonce: Nonce(7), index, seed: 0, after: After::Exit }, &mut buffer)
+            .unwrap()
+            .to_vec()
     }
 
     #[test]
@@ -172,7 +174,7 @@ mod tests {
         bytes.extend(run_frame(0, 3));
         let seen = frames(&mut decoder, &bytes);
         assert!(seen[0].is_err());
-        assert_eq!(seen[1].unwrap().message, Command::Run { nonce: Nonce(7), index: 3 });
+        assert_eq!(seen[1].unwrap().message, Command::Run { nonce: Nonce(7), index: 3, seed: 0, after: After::Exit });
     }
 
     #[test]

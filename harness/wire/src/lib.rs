@@ -24,6 +24,7 @@ mod frame;
 mod message;
 
 pub use frame::{DecodeError, Decoder, EncodeError, Frame, MAX_FRAME, encode};
-pub use message::{BACKTRACE_DEPTH, Backtrace, Command, Nonce, Outcome, Record, Registers, VERSION};
+pub use message::{After, BACKTRACE_DEPTH, Backtrace, Command, Nonce, Outcome, Record, Registers, VERSION};
 
 pub mod layout;
+pub mod word;

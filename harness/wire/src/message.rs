@@ -5,7 +5,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Version of the record format. A host refuses a guest that speaks another.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Most return addresses that a record carries; deeper stacks are cut at the outer end.
 pub const BACKTRACE_DEPTH: usize = 32;
@@ -33,6 +33,19 @@ pub enum Outcome<'a> {
     Passed,
     /// The test returned an error; the text says which.
     Failed(#[serde(borrow)] &'a str),
+    /// The test returned and reported success, but the kernel's resources are not as they were; the text says which.
+    Leaked(#[serde(borrow)] &'a str),
+}
+
+/// What the guest does when a test is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum After {
+    /// It ends the machine through the debug-exit device.
+    Exit,
+    /// It parks: see [`word`](crate::word).
+    Park,
+    /// It waits for the next command. A kernel that went down parks instead.
+    Serve,
 }
 
 /// General registers of a CPU at the moment of a fault.
@@ -135,12 +148,16 @@ pub enum Record<'a> {
 /// What the host tells the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Run one test, report it, and end the machine.
+    /// Run one test, report it, and do what `after` says.
     Run {
         /// To be put into every record of this run.
         nonce: Nonce,
         /// Index of the test; see [`Record::Started`].
         index: u32,
+        /// For tests that choose at random; the same seed must give the same choices.
+        seed: u64,
+        /// What to do when the test is over.
+        after: After,
     },
     /// Show that the machine works: start at `seed`, apply the step of [`Command::check_step`] `rounds`
     /// times, and answer [`Record::Checked`]. The guest then waits for its next command.

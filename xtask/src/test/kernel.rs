@@ -14,7 +14,7 @@ use steward_harness::process::Interrupts;
 use steward_harness::report::{JsonLines, Style, Terminal};
 use steward_harness::session::Limits;
 use steward_harness::sources::{self, Differences};
-use steward_harness::suite::{Sink, Suite, Summary, host_cpus};
+use steward_harness::suite::{Policy, Sink, Suite, Summary, host_cpus};
 use steward_harness::symbols::Symbols;
 
 use super::libtest::Totals;
@@ -63,6 +63,8 @@ pub fn run(workspace: &Workspace, run: &Run<'_>) -> Result<Totals> {
         jobs: run.jobs.unwrap_or_else(host_cpus),
         limits: Limits::default(),
         command_line: String::new(),
+        policy: Policy::default(),
+        cache: workspace.cache(),
     };
     let symbols = Symbols::of(&image.elf);
     let mut sink: Box<dyn Sink> = if run.json {

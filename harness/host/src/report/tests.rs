@@ -10,7 +10,7 @@ use crate::{
     listing::{Listing, Test},
     machine::Shape,
     session::{Ending, Evidence, Exit, Said},
-    suite::{Plan, Report, Sink},
+    suite::{Isolation, Origin, Plan, Report, Sink},
     symbols::Symbols,
     test_elf::Builder,
     verdict::{Judgement, Verdict},
@@ -24,7 +24,20 @@ fn listing() -> Listing {
 
 fn report<'t>(test: &'t Test, verdict: Verdict, why: &str, evidence: Option<Evidence>) -> Report<'t> {
     let judgement = Judgement { verdict, why: why.into() };
-    Report { test, shape: Shape::default(), judgement, evidence, elapsed: Duration::from_millis(113) }
+    Report {
+        test,
+        shape: Shape::default(),
+        judgement,
+        evidence,
+        elapsed: Duration::from_millis(113),
+        started: Duration::from_millis(5),
+        lane: 0,
+        origin: Some(Origin::Reset),
+        round: 1,
+        attempt: 1,
+        seed: 7,
+        artifact: None,
+    }
 }
 
 fn panicked() -> Evidence {
@@ -40,7 +53,15 @@ fn panicked() -> Evidence {
 fn play(sink: &mut dyn Sink) {
     let listing = listing();
     let [passes, fails, ignored] = &listing.tests[..] else { unreachable!() };
-    let plan = Plan { tests: 2, ignored: 1, filtered_out: 4, jobs: 2, machine: "q35".into() };
+    let plan = Plan {
+        tests: 2,
+        ignored: 1,
+        filtered_out: 4,
+        jobs: 2,
+        machine: "q35".into(),
+        isolation: Isolation::Test,
+        seed: 7,
+    };
     sink.began(&plan).unwrap();
     sink.ignored(ignored).unwrap();
     sink.started(passes).unwrap();
@@ -50,6 +71,7 @@ fn play(sink: &mut dyn Sink) {
     let summary = Summary {
         total: 2,
         passed: 1,
+        flaky: 0,
         failed: 1,
         ignored: 1,
         filtered_out: 4,

@@ -1,6 +1,17 @@
 //! What the guest said over COM2, in words that outlive its bytes.
 
-use steward_harness_wire::{DecodeError, Decoder, Frame, Nonce, Outcome, Record, Registers};
+use steward_harness_wire::{self as wire, DecodeError, Decoder, Frame, Nonce, Record, Registers};
+
+/// How a test that came to its own end says it went; see [`wire::Outcome`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It passed.
+    Passed,
+    /// It failed, and says why.
+    Failed(String),
+    /// It passed, and the kernel's resources are not as they were before it.
+    Leaked(String),
+}
 
 /// A record, as [`Record`] but owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +38,8 @@ pub enum Said {
         nonce: Nonce,
         /// Index of the test.
         index: u32,
-        /// `Err` is the test's own failure.
-        outcome: Result<(), String>,
+        /// How it ended.
+        outcome: Outcome,
         /// Length of the run in the guest's ticks.
         ticks: u64,
     },
@@ -82,8 +93,9 @@ impl From<Record<'_>> for Said {
             Record::Started { nonce, index, name } => Self::Started { nonce, index, name: name.into() },
             Record::Finished { nonce, index, outcome, ticks } => {
                 let outcome = match outcome {
-                    Outcome::Passed => Ok(()),
-                    Outcome::Failed(why) => Err(why.into()),
+                    wire::Outcome::Passed => Outcome::Passed,
+                    wire::Outcome::Failed(why) => Outcome::Failed(why.into()),
+                    wire::Outcome::Leaked(what) => Outcome::Leaked(what.into()),
                 };
                 Self::Finished { nonce, index, outcome, ticks }
             }

@@ -72,6 +72,8 @@ fn run_within(limits: Limits, body: &str, notes: &mut Notes, interrupts: &Interr
         jobs: 2,
         limits,
         command_line: String::new(),
+        policy: Policy { isolation: Isolation::Boot, ..Policy::default() },
+        cache: PathBuf::new(),
     };
     suite.run(&Filter::default().select(&listing), notes, interrupts)
 }

@@ -9,7 +9,7 @@ use crate::{
     autopsy::{Autopsy, Cpu},
     bounded::BoundedLog,
     qmp,
-    session::Usage,
+    session::{Outcome, Usage},
 };
 
 const NONCE: Nonce = Nonce(0x5eed);
@@ -49,7 +49,12 @@ fn started() -> Said {
 }
 
 fn finished(outcome: Result<(), &str>) -> Said {
-    Said::Finished { nonce: NONCE, index: 1, outcome: outcome.map_err(String::from), ticks: 5 }
+    Said::Finished {
+        nonce: NONCE,
+        index: 1,
+        outcome: outcome.map_or_else(|why| Outcome::Failed(why.into()), |()| Outcome::Passed),
+        ticks: 5,
+    }
 }
 
 fn panicked(nonce: Option<Nonce>) -> Said {
@@ -327,9 +332,9 @@ fn records_of_another_run_or_another_test_do_not_count() {
     let other = Nonce(1);
     let stranger = Said::Started { nonce: other, index: 1, name: "k::tests::it".into() };
     expect(Verdict::Garbled, &test(), &order(vec![hello(), stranger, pass()]), "another run");
-    let stale = Said::Finished { nonce: other, index: 1, outcome: Ok(()), ticks: 0 };
+    let stale = Said::Finished { nonce: other, index: 1, outcome: Outcome::Passed, ticks: 0 };
     expect(Verdict::Garbled, &test(), &order(vec![hello(), started(), stale]), "another run");
-    let index = Said::Finished { nonce: NONCE, index: 2, outcome: Ok(()), ticks: 0 };
+    let index = Said::Finished { nonce: NONCE, index: 2, outcome: Outcome::Passed, ticks: 0 };
     expect(Verdict::Garbled, &test(), &order(vec![hello(), started(), index]), "test 2");
     let name = Said::Started { nonce: NONCE, index: 1, name: "k::tests::other".into() };
     expect(Verdict::Garbled, &test(), &order(vec![hello(), name, pass()]), "`k::tests::other`");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::session::{Ending, Evidence, Exit, Heard, Phase, Said};
+use crate::session::{Ending, Evidence, Exit, Heard, Outcome, Phase, Said};
 
 use super::{EXIT_FAILED, EXIT_LOADER, EXIT_PASSED};
 
@@ -49,8 +49,9 @@ fn record(heard: &Heard) -> String {
         Heard::Record { said, .. } => match said {
             Said::Hello { tests, .. } => format!("hello ({tests} tests)"),
             Said::Started { .. } => String::from("started"),
-            Said::Finished { outcome: Ok(()), .. } => String::from("finished (passed)"),
-            Said::Finished { outcome: Err(_), .. } => String::from("finished (failed)"),
+            Said::Finished { outcome: Outcome::Passed, .. } => String::from("finished (passed)"),
+            Said::Finished { outcome: Outcome::Failed(_), .. } => String::from("finished (failed)"),
+            Said::Finished { outcome: Outcome::Leaked(_), .. } => String::from("finished (leaked)"),
             Said::Panicked { .. } => String::from("panicked"),
             Said::Faulted { vector, .. } => format!("faulted ({})", exception(*vector)),
             Said::Checked { .. } => String::from("checked"),
