@@ -1,6 +1,8 @@
 //! Kernel tests of the prompt's commands on the real machine.
 
-use alloc::{format, string::String};
+use alloc::{boxed::Box, format, string::String};
+
+use core::hint::black_box;
 
 use steward_core::{
     command::{self, Context, UNKNOWN, USAGE},
@@ -8,10 +10,11 @@ use steward_core::{
     monitor,
     platform::Platform,
 };
-use steward_harness_guest::ktest;
+use steward_frames::{Request, Use};
+use steward_harness_guest::{Balance, ktest, seed, under_test};
 use steward_machine as machine;
 
-use crate::platform::Pc;
+use crate::{platform::Pc, serve};
 
 /// Runs a line as the prompt does; gives its status and output.
 fn run(line: &str) -> (u8, String) {
@@ -102,4 +105,30 @@ fn wrong_commands_are_told_apart() {
     assert_eq!(run("fault").0, USAGE);
     assert_eq!(run("fault nonsense").0, USAGE);
     assert_eq!(run("mem please").0, USAGE);
+}
+
+#[ktest]
+fn a_test_that_the_host_asked_for_has_a_seed() {
+    // Tests of the prompt's suite have none: nobody could give them the same one again.
+    assert_eq!(seed() != 0, under_test());
+}
+
+#[ktest]
+fn an_audit_takes_nothing_and_misses_what_a_leak_would_leave() {
+    let audit = || {
+        let mut balance = Balance::new();
+        serve::audit(&mut balance);
+        balance
+    };
+    let before = audit();
+    assert!(audit().difference_from(&before).is_none());
+    let kept = black_box(Box::new([0_u8; 100]));
+    let told = audit().difference_from(&before).expect("a box more is in use");
+    assert!(told.as_str().contains("heap allocations") && told.as_str().contains("heap bytes"), "{}", told.as_str());
+    drop(kept);
+    let run = machine::memory::take_frames(Request::run(3, Use::Tests)).expect("there are frames");
+    let told = audit().difference_from(&before).expect("three frames are in use");
+    assert!(told.as_str().contains("frames of tests: 0 before, 3 after"), "{}", told.as_str());
+    machine::memory::give_frames_back(run).expect("the source takes back what it gave");
+    assert!(audit().difference_from(&before).is_none());
 }

@@ -6,14 +6,14 @@ use steward_core::platform::{
     AcpiInfo, AcpiTable, CpuInfo, FaultKind, Platform, Processor, ProcessorState, TestEnd, TimerInfo,
 };
 use steward_frames::MemoryUse;
-use steward_harness_guest::{Descriptor, FailureText};
+use steward_harness_guest::{Balance, Descriptor, FailureText};
 use steward_machine::{
     acpi::{self, CpuState, PowerOff, Register},
     apic, clock, cpu, fault, layout, memory, power, timer,
     trap::{self, Escape},
 };
 
-use crate::report;
+use crate::{report, serve};
 
 /// This PC.
 pub struct Pc;
@@ -106,11 +106,18 @@ impl Platform for Pc {
     fn run_test(&self, test: &Descriptor) -> TestEnd {
         let mut failure = FailureText::new();
         let mut passed = false;
+        let mut before = Balance::new();
+        serve::audit(&mut before);
         report::expect_test_panics(true);
         let ended = trap::attempt(&mut || passed = test.run(&mut failure));
         report::expect_test_panics(false);
         match ended {
-            Ok(()) if passed => TestEnd::Passed,
+            // Only now: a test that was ended from outside may still hold the locks that an audit needs.
+            Ok(()) if passed => {
+                let mut after = Balance::new();
+                serve::audit(&mut after);
+                after.difference_from(&before).map_or(TestEnd::Passed, TestEnd::Leaked)
+            }
             Ok(()) => TestEnd::Failed(failure),
             Err(Escape::Called) => TestEnd::Panicked(report::take_test_panic()),
             Err(Escape::Fault(fault)) => TestEnd::Panicked(report::fault_text(&fault)),

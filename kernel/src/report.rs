@@ -76,7 +76,7 @@ fn tell(report: &dyn Display) {
 /// Ends the machine at once when a report is under way already.
 fn begin() {
     if REPORTING.swap(true, Ordering::Relaxed) {
-        serve::end(Ending::Failed);
+        serve::end(Ending::failure());
     }
 }
 
@@ -120,8 +120,7 @@ pub fn fault(fault: &Fault) -> ! {
         backtrace: &backtrace,
     });
     let ending = serve::record(|record_line| {
-        report_fault(record_line, frame.vector as u8, frame.error_code, registers, &backtrace);
-        Ending::Failed
+        report_fault(record_line, frame.vector as u8, frame.error_code, registers, &backtrace)
     });
     serve::end(ending)
 }
@@ -136,7 +135,7 @@ pub fn cannot_start(error: &dyn Display) -> ! {
     }
     begin();
     tell(&Report(error));
-    serve::end(Ending::Failed)
+    serve::end(Ending::failure())
 }
 
 fn registers(fault: &Fault) -> Registers {

@@ -1,16 +1,12 @@
 //! Serving the harness on COM2, and ending the machine the way it expects.
 
-use steward_core::boot::CommandLine;
-use steward_harness_guest::{Ending, Line, serve};
+use steward_core::{audit::InUse, boot::CommandLine};
+use steward_harness_guest::{Balance, Ending, Line, serve, wire::After};
 use steward_machine::{
-    clock, halt_for_ever, power,
+    clock, halt_for_ever, heap_use, memory, power,
     serial::{COM2, Driver},
     tests as all_tests,
 };
-
-/// What is written to the debug exit device; QEMU then exits with twice the value and one.
-const PASSED: u32 = 0x10;
-const FAILED: u32 = 0x11;
 
 /// COM2 as the record line.
 pub struct RecordLine(Driver);
@@ -44,20 +40,28 @@ pub fn is_asked_for(command_line: &str) -> bool {
 /// Runs what the harness asks for, and ends the machine.
 pub fn tests() -> ! {
     let Some(uart) = COM2.lock().take() else { panic!("serve=com2, but no UART answers at COM2") };
-    let ending = serve(&mut RecordLine(uart), all_tests());
+    let ending = serve(&mut RecordLine(uart), all_tests(), audit);
     end(ending)
+}
+
+/// Notes what the kernel has in use that it can give back.
+pub fn audit(balance: &mut Balance) {
+    let heap = heap_use();
+    let (heap_allocations, heap_bytes) = (heap.allocations as u64, heap.allocated_bytes as u64);
+    InUse { heap_allocations, heap_bytes, memory: memory::memory_use() }.record_in(balance);
 }
 
 /// Lets `report` write a last record, whoever holds the record line. Without such a line it counts as failed.
 pub fn record(report: impl FnOnce(&mut RecordLine) -> Ending) -> Ending {
-    COM2.seize().map_or(Ending::Failed, |uart| report(&mut RecordLine(uart)))
+    COM2.seize().map_or_else(Ending::failure, |uart| report(&mut RecordLine(uart)))
 }
 
-/// Ends an emulator that has a debug exit device; stops any other machine.
+/// Ends the machine as the host asked: parks it, or ends an emulator that has a debug exit device. Stops any other
+/// machine.
 pub fn end(ending: Ending) -> ! {
-    power::debug_exit(match ending {
-        Ending::Passed => PASSED,
-        Ending::Failed => FAILED,
-    });
+    if ending.after == After::Park {
+        power::park(ending.word(), ending.nonce.0)
+    }
+    power::debug_exit(ending.word().into());
     halt_for_ever()
 }

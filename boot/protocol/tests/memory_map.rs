@@ -60,7 +60,10 @@ fn ranges() -> impl Strategy<Value = Vec<Range>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config({
+        let usual = ProptestConfig::default();
+        ProptestConfig { cases: usual.cases.max(2000), failure_persistence: None, ..usual }
+    })]
 
     #[test]
     fn every_page_is_what_the_oracle_says(ranges in ranges()) {

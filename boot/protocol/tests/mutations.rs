@@ -72,7 +72,10 @@ fn load_and_look(file: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config({
+        let usual = ProptestConfig::default();
+        ProptestConfig { cases: usual.cases.max(3000), failure_persistence: None, ..usual }
+    })]
 
     #[test]
     fn damaged_kernels_never_escape(

@@ -21,6 +21,7 @@ pub struct Test {
     pub memory_mib: u32,
     pub machine: &'static str,
     pub cpu: &'static str,
+    pub tier: layout::Tier,
 }
 
 /// A text as pointer and length, in an order that the ABI fixes, unlike that of `&str`.
@@ -63,7 +64,7 @@ pub struct Descriptor {
     timeout_ms: u32,
     cpus: u32,
     memory_mib: u32,
-    reserved: u32,
+    tier: u32,
     /// The name again, for the guest's own use; the host does not read it.
     own_name: &'static str,
 }
@@ -82,6 +83,7 @@ const _: () = {
     assert!(offset_of!(Descriptor, timeout_ms) == layout::TIMEOUT_MS);
     assert!(offset_of!(Descriptor, cpus) == layout::CPUS);
     assert!(offset_of!(Descriptor, memory_mib) == layout::MEMORY_MIB);
+    assert!(offset_of!(Descriptor, tier) == layout::TIER);
 };
 
 impl Descriptor {
@@ -108,7 +110,7 @@ impl Descriptor {
             timeout_ms: test.timeout_ms,
             cpus: test.cpus,
             memory_mib: test.memory_mib,
-            reserved: 0,
+            tier: test.tier as u32,
             own_name: test.name,
         }
     }
@@ -129,6 +131,12 @@ impl Descriptor {
     #[must_use]
     pub const fn is_ignored(&self) -> bool {
         self.flags & layout::flags::IGNORE != 0
+    }
+
+    /// Whether the test costs too much to be run on every change.
+    #[must_use]
+    pub const fn is_costly(&self) -> bool {
+        self.tier != layout::Tier::Test as u32
     }
 
     /// How many CPUs the test needs; 0 for any.

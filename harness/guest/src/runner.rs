@@ -1,12 +1,15 @@
-//! The runner: answers the host's commands, one test a machine.
+//! The runner: answers the host's commands.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use steward_harness_wire::{
-    Backtrace, Command, Decoder, MAX_FRAME, Nonce, Outcome, Record, Registers, VERSION, encode,
+    After, Backtrace, Command, Decoder, MAX_FRAME, Outcome, Record, Registers, VERSION, encode,
 };
 
-use crate::{Descriptor, FailureText};
+use crate::{
+    Balance, Descriptor, Ending, FailureText,
+    running::{self, Run},
+};
 
 /// The kernel's side of the record line (COM2 on a PC).
 ///
@@ -21,20 +24,7 @@ pub trait Line {
     fn ticks(&mut self) -> u64;
 }
 
-/// How a served machine should be ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The test passed.
-    Passed,
-    /// The test failed.
-    Failed,
-}
-
-/// The run under way, for records that a panic or a fault writes from outside the runner.
-/// One machine runs one test at a time, so plain cells do.
-static NONCE: AtomicU64 = AtomicU64::new(0);
-static RUNNING: AtomicBool = AtomicBool::new(false);
-static SHOULD_PANIC: AtomicBool = AtomicBool::new(false);
+/// Number of the next record.
 static SEQUENCE: AtomicU32 = AtomicU32::new(0);
 
 fn send(line: &mut impl Line, record: &Record<'_>) {
@@ -46,20 +36,14 @@ fn send(line: &mut impl Line, record: &Record<'_>) {
     }
 }
 
-fn current_nonce() -> Option<Nonce> {
-    RUNNING.load(Ordering::Relaxed).then(|| Nonce(NONCE.load(Ordering::Relaxed)))
-}
-
-/// Whether a test that the host asked for is running.
-#[must_use]
-pub fn under_test() -> bool {
-    RUNNING.load(Ordering::Relaxed)
-}
-
-/// Says hello, then answers commands until the host has asked for a test and the test is over.
+/// Says hello, then answers commands until the host has asked for a test after which the machine is to end, and that
+/// test is over.
+///
+/// `audit` notes what the kernel has in use; it is called right before and right after each test and must not keep
+/// anything itself. A test that passes and leaves another balance than it found has leaked.
 ///
 /// The caller ends the machine as [`Ending`] says; the host compares how it ended with the record.
-pub fn serve(line: &mut impl Line, tests: &[Descriptor]) -> Ending {
+pub fn serve(line: &mut impl Line, tests: &[Descriptor], mut audit: impl FnMut(&mut Balance)) -> Ending {
     // End whatever noise the firmware left on the line.
     line.send(&[0]);
     send(line, &Record::Hello { version: VERSION, tests: u32::try_from(tests.len()).unwrap_or(u32::MAX) });
@@ -75,33 +59,48 @@ pub fn serve(line: &mut impl Line, tests: &[Descriptor]) -> Ending {
                 let ticks = line.ticks().wrapping_sub(before);
                 send(line, &Record::Checked { nonce, ticks, value });
             }
-            Command::Run { nonce, index } => {
+            Command::Run { nonce, index, seed, after } => {
                 // An index past the end is the host's mistake; it hears no Started and reports that.
-                if let Some(test) = usize::try_from(index).ok().and_then(|index| tests.get(index)) {
-                    return run(line, nonce, index, test);
+                let Some(test) = usize::try_from(index).ok().and_then(|index| tests.get(index)) else { continue };
+                let passed = run(line, Run { nonce, seed, after }, index, test, &mut audit);
+                if after != After::Serve {
+                    return Ending { passed, nonce, after };
                 }
             }
         }
     }
 }
 
-fn run(line: &mut impl Line, nonce: Nonce, index: u32, test: &Descriptor) -> Ending {
-    NONCE.store(nonce.0, Ordering::Relaxed);
-    SHOULD_PANIC.store(test.should_panic(), Ordering::Relaxed);
-    RUNNING.store(true, Ordering::Relaxed);
+/// Runs a test and reports it; says whether it passed.
+fn run(
+    line: &mut impl Line,
+    command: Run,
+    index: u32,
+    test: &Descriptor,
+    audit: &mut impl FnMut(&mut Balance),
+) -> bool {
+    let nonce = command.nonce;
+    running::begin(command, test.should_panic());
+    // End whatever stands half-sent on the line, which a machine that was copied while it spoke may have.
+    line.send(&[0]);
     send(line, &Record::Started { nonce, index, name: test.name() });
     let mut failure = FailureText::new();
+    let (mut at_first, mut at_last) = (Balance::new(), Balance::new());
+    audit(&mut at_first);
     let before = line.ticks();
     let passed = test.run(&mut failure);
     let ticks = line.ticks().wrapping_sub(before);
-    RUNNING.store(false, Ordering::Relaxed);
-    let outcome = match (test.should_panic(), passed) {
-        (true, _) => Outcome::Failed("the test should have panicked and returned"),
-        (false, true) => Outcome::Passed,
-        (false, false) => Outcome::Failed(failure.as_str()),
+    audit(&mut at_last);
+    running::finish();
+    let leak = at_last.difference_from(&at_first);
+    let outcome = match (test.should_panic(), passed, &leak) {
+        (true, _, _) => Outcome::Failed("the test should have panicked and returned"),
+        (false, false, _) => Outcome::Failed(failure.as_str()),
+        (false, true, Some(leak)) => Outcome::Leaked(leak.as_str()),
+        (false, true, None) => Outcome::Passed,
     };
     send(line, &Record::Finished { nonce, index, outcome, ticks });
-    if outcome == Outcome::Passed { Ending::Passed } else { Ending::Failed }
+    outcome == Outcome::Passed
 }
 
 /// Reports a panic; the caller then ends the machine as [`Ending`] says.
@@ -111,22 +110,28 @@ fn run(line: &mut impl Line, nonce: Nonce, index: u32, test: &Descriptor) -> End
 pub fn report_panic(line: &mut impl Line, message: &str, file: &str, line_number: u32, backtrace: &[u64]) -> Ending {
     line.send(&[0]);
     let record = Record::Panicked {
-        nonce: current_nonce(),
+        nonce: running::nonce(),
         message: cut(message, 1024),
         file: cut(file, 256),
         line: line_number,
         backtrace: innermost(backtrace),
     };
     send(line, &record);
-    let expected = RUNNING.load(Ordering::Relaxed) && SHOULD_PANIC.load(Ordering::Relaxed);
-    if expected { Ending::Passed } else { Ending::Failed }
+    Ending::of_panic()
 }
 
-/// Reports a CPU exception that nobody expected; the caller then ends the machine as failed.
-pub fn report_fault(line: &mut impl Line, vector: u8, error_code: u64, registers: Registers, backtrace: &[u64]) {
+/// Reports a CPU exception that nobody expected; the caller then ends the machine as [`Ending`] says, which is failed.
+pub fn report_fault(
+    line: &mut impl Line,
+    vector: u8,
+    error_code: u64,
+    registers: Registers,
+    backtrace: &[u64],
+) -> Ending {
     line.send(&[0]);
-    let backtrace = innermost(backtrace);
-    send(line, &Record::Faulted { nonce: current_nonce(), vector, error_code, registers, backtrace });
+    let (nonce, backtrace) = (running::nonce(), innermost(backtrace));
+    send(line, &Record::Faulted { nonce, vector, error_code, registers, backtrace });
+    Ending::failure()
 }
 
 fn innermost(backtrace: &[u64]) -> Backtrace {

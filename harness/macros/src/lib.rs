@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Attributes: `should_panic`, `ignore` or `ignore = "reason"`, `timeout` in milliseconds, and the machine that the
-//! test needs: `cpus`, `memory` in MiB, `machine` (`"q35"`, `"pc"`, `"microvm"`), `cpu` (a QEMU model).
+//! test needs: `cpus`, `memory` in MiB, `machine` (`"q35"`, `"pc"`, `"microvm"`), `cpu` (a QEMU model). `tier` says
+//! that a test is too costly to be run on every change: `"verify"` or `"soak"`.
 #![forbid(unsafe_code)]
 
 use proc_macro::TokenStream;
@@ -26,6 +27,29 @@ struct Needs {
     memory_mib: u32,
     machine: String,
     cpu: String,
+    tier: Tier,
+}
+
+/// The tiers of `steward_harness_wire::layout`, by the names of their variants.
+#[derive(Clone, Copy, Debug, Default)]
+enum Tier {
+    #[default]
+    Test,
+    Verify,
+    Soak,
+}
+
+impl Tier {
+    fn read(literal: &LitStr) -> syn::Result<Self> {
+        match literal.value().as_str() {
+            "verify" => Ok(Self::Verify),
+            "soak" => Ok(Self::Soak),
+            _ => Err(syn::Error::new(
+                literal.span(),
+                "a tier is \"verify\" or \"soak\"; without one, a test is run always",
+            )),
+        }
+    }
 }
 
 impl Needs {
@@ -52,9 +76,10 @@ impl Needs {
             "memory" => self.memory_mib = number()?,
             "machine" => self.machine = text()?,
             "cpu" => self.cpu = text()?,
+            "tier" => self.tier = Tier::read(&meta.value()?.parse()?)?,
             _ => {
                 return Err(meta.error(
-                    "unknown attribute; known are should_panic, ignore, timeout, cpus, memory, machine and cpu",
+                    "unknown attribute; known are should_panic, ignore, timeout, cpus, memory, machine, cpu and tier",
                 ));
             }
         }
@@ -87,8 +112,11 @@ fn expand(needs: &Needs, function: &ItemFn) -> syn::Result<proc_macro2::TokenStr
     }
     let name = &signature.ident;
     let descriptor = format_ident!("__KTEST_{}", name.to_string().to_uppercase());
-    let Needs { should_panic, ignore, ignore_reason, timeout_ms, cpus, memory_mib, machine, cpu } = needs;
+    let Needs { should_panic, ignore, ignore_reason, timeout_ms, cpus, memory_mib, machine, cpu, tier } = needs;
+    let tier = format_ident!("{tier:?}");
     Ok(quote! {
+        // An editor offers to run what looks like a test to it. Nothing is ever built with this.
+        #[cfg_attr(rust_analyzer, test)]
         #function
 
         #[used]
@@ -107,6 +135,7 @@ fn expand(needs: &Needs, function: &ItemFn) -> syn::Result<proc_macro2::TokenStr
                 memory_mib: #memory_mib,
                 machine: #machine,
                 cpu: #cpu,
+                tier: ::steward_harness_guest::wire::layout::Tier::#tier,
             },
         );
     })

@@ -77,6 +77,7 @@ pub struct Frame<M> {
 /// Takes a byte stream apart into frames, in constant memory.
 ///
 /// It never gives up: after damage it resumes at the next zero byte.
+#[derive(Clone, Debug)]
 pub struct Decoder {
     bytes: [u8; MAX_FRAME],
     length: usize,

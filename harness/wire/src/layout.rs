@@ -36,6 +36,8 @@ pub const TIMEOUT_MS: usize = 104;
 pub const CPUS: usize = 108;
 /// `u32`: MiB of memory that the test needs; 0 for any.
 pub const MEMORY_MIB: usize = 112;
+/// `u32`: the smallest set of tests that the test belongs to, a [`Tier`].
+pub const TIER: usize = 116;
 
 /// First word of every descriptor: `b"ktest"`, two zero bytes, and the layout's version.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"ktest\0\0\x01");
@@ -46,4 +48,56 @@ pub mod flags {
     pub const SHOULD_PANIC: u32 = 1 << 0;
     /// The test runs only when asked for.
     pub const IGNORE: u32 = 1 << 1;
+}
+
+/// How much a test costs, which says when it is run. A tier includes those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u32)]
+pub enum Tier {
+    /// Run on every change.
+    #[default]
+    Test = 0,
+    /// Run before a change is published.
+    Verify = 1,
+    /// Run for as long as somebody likes.
+    Soak = 2,
+}
+
+impl Tier {
+    /// The tier of a number at [`TIER`]; `None` for one that this version does not know.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Option<Self> {
+        match number {
+            0 => Some(Self::Test),
+            1 => Some(Self::Verify),
+            2 => Some(Self::Soak),
+            _ => None,
+        }
+    }
+
+    /// The tier that `#[ktest(tier = "…")]` calls so.
+    #[must_use]
+    pub const fn from_name(name: &str) -> Option<Self> {
+        match name.as_bytes() {
+            b"test" => Some(Self::Test),
+            b"verify" => Some(Self::Verify),
+            b"soak" => Some(Self::Soak),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tier_is_found_by_its_number_and_by_its_name() {
+        for (tier, name) in [(Tier::Test, "test"), (Tier::Verify, "verify"), (Tier::Soak, "soak")] {
+            assert_eq!(Tier::from_number(tier as u32), Some(tier));
+            assert_eq!(Tier::from_name(name), Some(tier));
+        }
+        assert_eq!(Tier::from_number(3), None);
+        assert_eq!(Tier::from_name("Test"), None);
+    }
 }

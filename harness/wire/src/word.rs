@@ -16,3 +16,13 @@ pub const LOADER: u8 = 0x12;
 pub const fn exit_status(word: u8) -> i32 {
     word as i32 * 2 + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_give_the_exit_statuses_that_the_documents_name() {
+        assert_eq!([PASSED, FAILED, LOADER].map(exit_status), [33, 35, 37]);
+    }
+}

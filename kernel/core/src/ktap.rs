@@ -43,8 +43,8 @@ impl Summary {
 
 /// Runs the tests whose name contains one of the filter's words, or all if it has none, in order.
 ///
-/// A test that is ignored runs only if a word of the filter is its whole name. One that needs a machine of some
-/// shape is skipped, because this boot's machine is whatever it is.
+/// A test that is ignored, or too costly for every change, runs only if a word of the filter is its whole name. One that
+/// needs a machine of some shape is skipped, because this boot's machine is whatever it is.
 ///
 /// # Errors
 /// When the output does not take a text.
@@ -82,8 +82,12 @@ pub fn run(
 fn skip_reason(test: &Descriptor, filter: &[&str]) -> Option<&'static str> {
     if test.needs_special_machine() {
         Some("needs a machine of its own")
-    } else if test.is_ignored() && !filter.contains(&test.name()) {
+    } else if filter.contains(&test.name()) {
+        None
+    } else if test.is_ignored() {
         Some("ignored; runs when its whole name is given")
+    } else if test.is_costly() {
+        Some("costly; runs when its whole name is given")
     } else {
         None
     }
@@ -92,6 +96,7 @@ fn skip_reason(test: &Descriptor, filter: &[&str]) -> Option<&'static str> {
 enum Verdict<'e> {
     Passed,
     Failed(&'e str),
+    Leaked(&'e str),
     /// It panicked and should not have.
     Broken(&'e str),
     Skipped(&'e str),
@@ -102,8 +107,11 @@ impl<'e> Verdict<'e> {
         match end {
             TestEnd::Skipped(reason) => Self::Skipped(reason),
             TestEnd::Failed(text) => Self::Failed(text.as_str()),
-            TestEnd::Passed if test.should_panic() => Self::Failed("the test should have panicked and returned"),
+            TestEnd::Passed | TestEnd::Leaked(_) if test.should_panic() => {
+                Self::Failed("the test should have panicked and returned")
+            }
             TestEnd::Passed => Self::Passed,
+            TestEnd::Leaked(text) => Self::Leaked(text.as_str()),
             TestEnd::Panicked(_) if test.should_panic() => Self::Passed,
             TestEnd::Panicked(text) => Self::Broken(text.as_str()),
         }
@@ -112,7 +120,7 @@ impl<'e> Verdict<'e> {
     fn count(&self, summary: &mut Summary) {
         *match self {
             Self::Passed => &mut summary.passed,
-            Self::Failed(_) | Self::Broken(_) => &mut summary.failed,
+            Self::Failed(_) | Self::Leaked(_) | Self::Broken(_) => &mut summary.failed,
             Self::Skipped(_) => &mut summary.skipped,
         } += 1;
     }
@@ -121,6 +129,7 @@ impl<'e> Verdict<'e> {
         let (result, separator, text) = match self {
             Self::Passed => ("ok", "", ""),
             Self::Failed(text) => ("not ok", " # ", *text),
+            Self::Leaked(text) => ("not ok", " # leak: ", *text),
             Self::Broken(text) => ("not ok", " # panicked: ", *text),
             Self::Skipped(text) => ("ok", " # SKIP ", *text),
         };

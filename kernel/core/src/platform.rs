@@ -48,6 +48,8 @@ pub enum TestEnd {
     Passed,
     /// It returned an error; the text says which.
     Failed(FailureText),
+    /// It returned and reported success, but what the kernel has in use is not as it was; the text says what.
+    Leaked(FailureText),
     /// It panicked with this message, or a fault ended it.
     Panicked(FailureText),
     /// It cannot run in this boot; the text says why.

@@ -7,8 +7,9 @@ use core::fmt;
 use limine::{
     BaseRevision,
     request::{
-        BootloaderInfoRequest, DateAtBootRequest, ExecutableAddressRequest, ExecutableCmdlineRequest, HhdmRequest,
-        MemoryMapRequest, RequestsEndMarker, RequestsStartMarker, RsdpRequest, StackSizeRequest,
+        BootloaderInfoRequest, DateAtBootRequest, ExecutableAddressRequest, ExecutableCmdlineRequest,
+        ExecutableFileRequest, HhdmRequest, MemoryMapRequest, RequestsEndMarker, RequestsStartMarker, RsdpRequest,
+        StackSizeRequest,
     },
 };
 use spin::Once;
@@ -48,6 +49,9 @@ static KERNEL_ADDRESS: ExecutableAddressRequest = ExecutableAddressRequest::new(
 #[used]
 #[unsafe(link_section = ".requests")]
 static COMMAND_LINE: ExecutableCmdlineRequest = ExecutableCmdlineRequest::new();
+#[used]
+#[unsafe(link_section = ".requests")]
+static FILE: ExecutableFileRequest = ExecutableFileRequest::new();
 #[used]
 #[unsafe(link_section = ".requests")]
 static RSDP: RsdpRequest = RsdpRequest::new();
@@ -154,10 +158,17 @@ fn copy() -> Result<Handover, HandoverError> {
         kernel_physical,
         kernel_virtual,
         loader_direct_map: direct_map.offset(),
-        command_line: COMMAND_LINE.get_response().map(|line| text(line.cmdline().to_bytes())).unwrap_or_default(),
+        command_line: command_line(),
         rsdp: RSDP.get_response().map(|rsdp| physical(rsdp.address() as u64, direct_map.offset())),
         started_at: DATE.get_response().map(|date| date.timestamp().as_secs()),
     })
+}
+
+/// The command line. Limine up to version 8 does not know the request for it alone, and says it with the kernel's file.
+fn command_line() -> heapless::String<COMMAND_LINE_BYTES> {
+    let alone = COMMAND_LINE.get_response().map(|response| response.cmdline());
+    let line = alone.or_else(|| FILE.get_response().map(|response| response.file().string()));
+    line.map(|line| text(line.to_bytes())).unwrap_or_default()
 }
 
 /// The physical address of what the loader names either by that or, as base revision 2 asks, in its direct map.

@@ -8,7 +8,7 @@ mod build;
 use core::fmt;
 
 use spin::Mutex;
-use steward_frames::{FrameSource, MemoryUse, Owned, Request, Run, TakeError, Use, Zone};
+use steward_frames::{FrameSource, GiveBackError, MemoryUse, Owned, Request, Run, TakeError, Use, Zone};
 use x86_64::{
     PhysAddr, VirtAddr,
     registers::control::Cr3,
@@ -45,6 +45,8 @@ pub enum MapError {
     OutOfReach,
     /// Something else is mapped there.
     InUse,
+    /// Nothing is mapped there.
+    NotMapped,
     /// A device is said to have its registers in the machine's memory.
     InMemory,
     /// A device's registers do not begin at a multiple of eight.
@@ -60,6 +62,7 @@ impl fmt::Display for MapError {
             Self::WindowFull => f.write_str("its window of the address space is used up"),
             Self::OutOfReach => f.write_str("there is no such physical address, or the direct map does not reach it"),
             Self::InUse => f.write_str("something else is mapped there"),
+            Self::NotMapped => f.write_str("nothing is mapped there"),
             Self::InMemory => f.write_str("a device's registers cannot lie in the machine's memory"),
             Self::Misaligned => f.write_str("the registers do not begin at a multiple of eight"),
             Self::TooEarly => f.write_str("the kernel's page tables are not in force yet"),
@@ -86,6 +89,17 @@ unsafe impl FrameAllocator<Size4KiB> for TableFrames<'_> {
 pub fn take_frames(request: Request) -> Result<Run<Owned>, MapError> {
     let mut frames = FRAMES.lock();
     frames.as_mut().ok_or(MapError::TooEarly)?.take_run(request).map_err(MapError::OutOfFrames)
+}
+
+/// Gives frames back to the machine's free ones.
+///
+/// # Errors
+/// [`GiveBackError`] returns frames that are not taken back.
+pub fn give_frames_back(run: Run<Owned>) -> Result<(), GiveBackError> {
+    match FRAMES.lock().as_mut() {
+        Some(frames) => frames.give_back(run),
+        None => Err(GiveBackError { run, no_room: false }),
+    }
 }
 
 /// Where every byte of the machine's memory went; `None` before the page tables are built.
@@ -130,15 +144,31 @@ fn map_page(
     }
 }
 
-/// Maps frames at `address` and the pages after it, readable and writable, not executable.
+/// Maps frames at `address` and the pages after it, readable and writable, not executable. The caller keeps the run for
+/// as long as it is mapped.
 ///
 /// # Errors
-/// [`MapError`]; pages mapped before the failing one stay mapped, which leaks them and harms nobody.
-pub(crate) fn map_run(address: u64, run: Run<Owned>) -> Result<(), MapError> {
+/// [`MapError`]; pages mapped before the failing one stay mapped, so the frames are lost, which harms nobody.
+pub(crate) fn map_run(address: u64, run: &Run<Owned>) -> Result<(), MapError> {
     let mut tables = TABLES.lock();
     let tables = tables.as_mut().ok_or(MapError::TooEarly)?;
     for (page, frame) in (address..).step_by(PAGE_BYTES as usize).zip(run.range().iter()) {
         map_page(tables, page, frame.start().as_u64(), build::DATA)?;
+    }
+    Ok(())
+}
+
+/// Takes `pages` pages at `address` out of the page tables. The tables themselves stay, for whoever maps there next.
+///
+/// # Errors
+/// [`MapError::NotMapped`] when one of them is not mapped; those before it are gone then.
+pub(crate) fn unmap(address: u64, pages: u64) -> Result<(), MapError> {
+    let mut tables = TABLES.lock();
+    let tables = tables.as_mut().ok_or(MapError::TooEarly)?;
+    for page in (address..).step_by(PAGE_BYTES as usize).take(pages as usize) {
+        let page = Page::<Size4KiB>::containing_address(VirtAddr::new(page));
+        let (_, flush) = tables.unmap(page).map_err(|_| MapError::NotMapped)?;
+        flush.flush();
     }
     Ok(())
 }

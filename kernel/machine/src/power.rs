@@ -1,6 +1,9 @@
 //! Ending the machine.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::{
+    arch::asm,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use x86_64::{
     VirtAddr,
@@ -42,6 +45,15 @@ pub fn set_debug_exit(port: u16) {
 pub fn debug_exit(value: u32) {
     if let Ok(port @ 1..) = u16::try_from(DEBUG_EXIT.load(Ordering::Relaxed)) {
         IoPort::new(port).write_u32(value);
+    }
+}
+
+/// Stops this CPU for good, with interrupts off, with `word` in RAX and `nonce` in RDX, where whoever looks into the
+/// machine finds them. Memory and stack stay as they are, so that he also finds who called.
+pub fn park(word: u8, nonce: u64) -> ! {
+    // SAFETY: the CPU does not leave the loop, whatever wakes it; the block keeps what it was called with in memory.
+    unsafe {
+        asm!("cli", "2: hlt", "jmp 2b", in("rax") u64::from(word), in("rdx") nonce, options(noreturn, nostack));
     }
 }
 

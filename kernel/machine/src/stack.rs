@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use steward_frames::{Request, Use};
+use steward_frames::{Owned, Request, Run, Use};
 
 use crate::{
     layout::{PAGE_BYTES, STACK_SLOT_BYTES, STACK_SLOTS, STACKS},
@@ -12,12 +12,13 @@ use crate::{
 /// A stack in the stack window.
 ///
 /// # Invariants
-/// `bottom .. bottom + bytes` is mapped for ever, for this stack only, and nothing is mapped from the start of its slot
-/// to `bottom`, which is at least one page.
+/// `bottom .. bottom + bytes` is mapped to `frames`, for this stack only, until it is given back; and nothing is mapped
+/// from the start of its slot to `bottom`, which is at least one page.
 #[derive(Debug)]
 pub struct Stack {
     bottom: u64,
     bytes: u64,
+    frames: Run<Owned>,
 }
 
 static NEXT_SLOT: AtomicU64 = AtomicU64::new(0);
@@ -33,15 +34,28 @@ impl Stack {
     pub fn new(bytes: u64) -> Result<Self, MapError> {
         let bytes = bytes.next_multiple_of(PAGE_BYTES);
         assert!(bytes <= STACK_SLOT_BYTES - PAGE_BYTES, "a stack of {bytes} bytes does not fit its slot");
-        let run = memory::take_frames(Request::run(bytes / PAGE_BYTES, Use::Stacks))?;
+        let frames = memory::take_frames(Request::run(bytes / PAGE_BYTES, Use::Stacks))?;
         let slot = NEXT_SLOT.fetch_add(1, Ordering::Relaxed);
         if slot >= STACK_SLOTS {
             return Err(MapError::WindowFull);
         }
         let bottom = STACKS + (slot + 1) * STACK_SLOT_BYTES - bytes;
-        memory::map_run(bottom, run)?;
-        // INVARIANT: slots are used once, and the stack lies at the upper end of its slot.
-        Ok(Self { bottom, bytes })
+        memory::map_run(bottom, &frames)?;
+        // INVARIANT: a slot has one stack at a time, and the stack lies at the slot's upper end.
+        Ok(Self { bottom, bytes, frames })
+    }
+
+    /// Gives the stack's frames back, and its slot if it is the newest; other slots are not used again. Whoever runs on a
+    /// stack keeps it: a stack that is merely dropped stays as it is, for good.
+    ///
+    /// # Errors
+    /// [`MapError::NotMapped`] when the stack was not as it was made, or its frames are not taken back.
+    pub fn give_back(self) -> Result<(), MapError> {
+        memory::unmap(self.bottom, self.bytes / PAGE_BYTES)?;
+        let slot = (self.bottom - STACKS) / STACK_SLOT_BYTES;
+        // Fails when there is a newer slot, and then the slot is used up.
+        let _ = NEXT_SLOT.compare_exchange(slot + 1, slot, Ordering::Relaxed, Ordering::Relaxed);
+        memory::give_frames_back(self.frames).map_err(|_| MapError::NotMapped)
     }
 
     /// Address past the last byte, 16-byte aligned: where the stack starts to grow down.

@@ -1,6 +1,6 @@
 use alloc::{string::String, vec::Vec};
 
-use steward_harness_guest::{FailureText, Test};
+use steward_harness_guest::{FailureText, Test, wire::layout::Tier};
 
 use super::*;
 
@@ -9,9 +9,10 @@ struct Shape {
     should_panic: bool,
     ignore: bool,
     cpus: u32,
+    tier: Tier,
 }
 
-const PLAIN: Shape = Shape { should_panic: false, ignore: false, cpus: 0 };
+const PLAIN: Shape = Shape { should_panic: false, ignore: false, cpus: 0, tier: Tier::Test };
 const SHOULD_PANIC: Shape = Shape { should_panic: true, ..PLAIN };
 
 fn test(name: &'static str, shape: Shape) -> Descriptor {
@@ -28,6 +29,7 @@ fn test(name: &'static str, shape: Shape) -> Descriptor {
         memory_mib: 0,
         machine: "",
         cpu: "",
+        tier: shape.tier,
     })
 }
 
@@ -45,6 +47,7 @@ fn suite(tests: &[Descriptor], filter: &[&str]) -> (Summary, String, Vec<&'stati
         match test.name().rsplit("::").next() {
             Some("passes") => TestEnd::Passed,
             Some("fails") => TestEnd::Failed(text("two\nlines\r\nok 9 - forged")),
+            Some("leaks") => TestEnd::Leaked(text("heap allocations: 1 before, 2 after")),
             Some("panics") => TestEnd::Panicked(text("index out of bounds")),
             _ => TestEnd::Skipped("no second serial line"),
         }
@@ -55,16 +58,17 @@ fn suite(tests: &[Descriptor], filter: &[&str]) -> (Summary, String, Vec<&'stati
 
 #[test]
 fn each_end_has_its_line() {
-    let tests = [test("a::passes", PLAIN), test("a::fails", PLAIN), test("a::cannot", PLAIN)];
-    let (summary, out, _) = suite(&tests, &[]);
+    let names = ["a::passes", "a::fails", "a::cannot", "a::leaks"];
+    let (summary, out, _) = suite(&names.map(|name| test(name, PLAIN)), &[]);
     let expected = "KTAP version 1\n\
-                    1..3\n\
+                    1..4\n\
                     ok 1 - a::passes\n\
                     not ok 2 - a::fails # two lines ok 9 - forged\n\
                     ok 3 - a::cannot # SKIP no second serial line\n\
-                    # Totals: pass:1 fail:1 skip:1\n";
+                    not ok 4 - a::leaks # leak: heap allocations: 1 before, 2 after\n\
+                    # Totals: pass:1 fail:2 skip:1\n";
     assert_eq!(out, expected);
-    assert_eq!(summary, Summary { passed: 1, failed: 1, skipped: 1, not_reached: 0 });
+    assert_eq!(summary, Summary { passed: 1, failed: 2, skipped: 1, not_reached: 0 });
     assert!(!summary.is_success());
 }
 
@@ -108,17 +112,19 @@ fn a_filter_that_nothing_matches_is_no_success() {
 }
 
 #[test]
-fn special_machines_and_ignored_tests_are_skipped() {
+fn special_machines_and_ignored_and_costly_tests_are_skipped() {
     let tests = [
         test("a::passes", PLAIN),
         test("b::passes", Shape { cpus: 4, ..PLAIN }),
         test("c::passes", Shape { ignore: true, ..PLAIN }),
+        test("d::passes", Shape { tier: Tier::Soak, ..PLAIN }),
     ];
     let (summary, out, ran) = suite(&tests, &[]);
     assert_eq!(ran, ["a::passes"]);
+    assert!(out.contains("ok 4 - d::passes # SKIP costly; runs when its whole name is given\n"), "{out}");
     assert!(out.contains("ok 2 - b::passes # SKIP needs a machine of its own\n"), "{out}");
     assert!(out.contains("ok 3 - c::passes # SKIP ignored; runs when its whole name is given\n"), "{out}");
-    assert_eq!((summary.skipped, summary.is_success()), (2, true));
-    assert_eq!(suite(&tests, &["c::"]).2.len(), 0);
-    assert_eq!(suite(&tests, &["c::passes"]).2, ["c::passes"]);
+    assert_eq!((summary.skipped, summary.is_success()), (3, true));
+    assert_eq!(suite(&tests, &["c::", "d::"]).2.len(), 0);
+    assert_eq!(suite(&tests, &["c::passes", "d::passes"]).2, ["c::passes", "d::passes"]);
 }

@@ -25,6 +25,7 @@ const fn descriptor(name: &'static str) -> Descriptor {
         memory_mib: 0,
         machine: "",
         cpu: "",
+        tier: steward_harness_guest::wire::layout::Tier::Test,
     })
 }
 

@@ -3,10 +3,14 @@
 use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
 use core::alloc::Layout;
 
-use steward_frames::{Request, Use, Zone};
+use steward_frames::{Owned, Request, Run, Use, Zone};
 use steward_harness_guest::ktest;
 
 use crate::{heap_use, memory};
+
+fn give_back(run: Run<Owned>) {
+    memory::give_frames_back(run).expect("the source takes back what it gave");
+}
 
 #[ktest]
 fn what_is_allocated_is_aligned_and_apart() {
@@ -56,14 +60,16 @@ fn asking_for_more_memory_than_there_is_is_an_error() {
 
 #[ktest]
 fn no_frame_is_handed_out_twice() {
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut runs) = (BTreeSet::new(), Vec::new());
     for frames in [1, 7, 64, 1, 3, 512] {
         let run = memory::take_frames(Request::run(frames, Use::Tests)).expect("there are frames");
         for frame in run.range().iter() {
             assert!(seen.insert(frame.as_u64()), "{} twice", frame.start());
         }
+        runs.push(run);
     }
     assert_eq!(seen.len(), 588);
+    runs.into_iter().for_each(give_back);
 }
 
 #[ktest]
@@ -73,6 +79,7 @@ fn frames_are_aligned_and_low_when_asked_for() {
     assert!(run.range().start().is_multiple_of(16));
     assert!(run.range().end_address() <= 1 << 32);
     assert!(run.range().start_address() >= 1 << 20, "the first MiB is left alone");
+    give_back(run);
 }
 
 #[ktest]
@@ -84,6 +91,8 @@ fn frames_taken_show_in_the_account_and_the_total_stays() {
     assert_eq!(after.total(), before.total());
     let tests = |account: &steward_frames::MemoryUse| account.bytes(Use::Tests.name()).expect("tests have a row");
     assert_eq!(tests(&after), tests(&before) + run.range().bytes());
+    give_back(run);
+    assert_eq!(account(), before);
 }
 
 #[ktest]
@@ -98,4 +107,5 @@ fn a_frame_really_is_memory() {
     }
     let memory = core::hint::black_box(memory);
     assert!(memory.iter().enumerate().all(|(index, word)| *word == !(index as u64)));
+    give_back(run);
 }

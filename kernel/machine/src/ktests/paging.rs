@@ -130,6 +130,21 @@ fn the_guard_below_a_stack_faults_and_the_stack_does_not() {
     assert!(!stack::is_guard(stack.bottom()));
     // The next slot's guard begins where this stack ends.
     assert_eq!(memory::mapping(stack.top()), None);
+    stack.give_back().expect("it is as it was made");
+}
+
+#[ktest]
+fn a_stack_given_back_is_unmapped_and_its_place_is_used_again() {
+    let stack = Stack::new(8192).expect("there is memory for a stack");
+    let (bottom, top) = (stack.bottom(), stack.top());
+    stack.give_back().expect("it is as it was made");
+    assert_unmapped(fault::write, bottom);
+    assert_unmapped(fault::write, top - 1);
+    assert!(!stack::is_guard(bottom), "no stack is there");
+    let next = Stack::new(8192).expect("there is memory for a stack");
+    assert_eq!(next.bottom(), bottom);
+    fault_of(fault::write, bottom).expect_err("the new stack may be written");
+    next.give_back().expect("it is as it was made");
 }
 
 #[ktest]
