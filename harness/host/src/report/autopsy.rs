@@ -77,7 +77,7 @@ impl Details {
 }
 
 /// A line without what could act on a terminal: a kernel under test may print anything.
-fn printable(line: &str) -> String {
+pub(super) fn printable(line: &str) -> String {
     line.chars()
         .map(|character| if character.is_control() && character != '\t' { '\u{fffd}' } else { character })
         .collect()

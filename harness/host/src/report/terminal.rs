@@ -1,120 +1,218 @@
 //! Lines for people.
 
-use std::io::{self, Write};
+mod bar;
+mod screen;
 
-use super::{Details, details, seconds, totals};
-use crate::{
-    listing::Test,
-    suite::{Plan, Report, Sink, Summary},
-    symbols::{Annotator, Symbols},
-    verdict::Judgement,
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+    rc::Rc,
+    time::Duration,
 };
 
+use super::{
+    autopsy::printable,
+    case::{Case, Pending},
+    seconds, slowest, totals,
+};
+use crate::{
+    listing::Test,
+    suite::{Isolation, Plan, Report, Sink, Summary},
+    symbols::{Annotator, Symbols},
+};
+use screen::{Screen, columns};
+
 /// How the lines look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Style {
     /// With colours.
     pub colour: bool,
     /// With the log of every test, as it comes.
     pub output: bool,
+    /// With a bar that shows how far the run is: only for a terminal. There is none together with `output`.
+    pub progress: bool,
+    /// What people type to run tests, without any name or option, such as `cargo xtask test`.
+    pub command: String,
 }
 
-struct Failure {
-    name: String,
-    place: String,
-    machine: String,
-    judgement: Judgement,
-    details: Details,
+impl Default for Style {
+    /// Plain lines.
+    fn default() -> Self {
+        Self { colour: false, output: false, progress: false, command: "cargo xtask test".into() }
+    }
 }
+
+/// Starts the bar of a screen on which there can be one.
+type ShowBar<W> = fn(&mut Screen<W>, usize) -> io::Result<()>;
 
 /// Writes a line for each test as it ends, and every failure in full at the end.
-pub struct Terminal<W> {
-    out: W,
+pub struct Terminal<W: Write> {
+    screen: Screen<W>,
+    show_bar: Option<ShowBar<W>>,
     style: Style,
-    symbols: Symbols,
+    symbols: Rc<Symbols>,
     annotator: Annotator,
-    failures: Vec<Failure>,
+    seed: u64,
+    pending: Pending,
+    failures: Vec<Case>,
+    flaky: Vec<String>,
+    times: Vec<(String, Duration)>,
 }
 
 impl<W: Write> Terminal<W> {
-    /// Writes to `out`; `symbols` are those of the kernel under test.
-    pub fn new(out: W, style: Style, symbols: Symbols) -> Self {
-        Self { out, style, symbols, annotator: Annotator::default(), failures: Vec::new() }
+    /// Writes to `out`, without a bar; `symbols` are those of the kernel under test.
+    pub fn new(out: W, style: Style, symbols: impl Into<Rc<Symbols>>) -> Self {
+        Self {
+            screen: Screen::new(out),
+            show_bar: None,
+            style,
+            symbols: symbols.into(),
+            annotator: Annotator::default(),
+            seed: 0,
+            pending: Pending::default(),
+            failures: Vec::new(),
+            flaky: Vec::new(),
+            times: Vec::new(),
+        }
+    }
+
+    /// Writes to `out`, which is the terminal on standard output, with a bar if `style` asks for one and the terminal can
+    /// draw it.
+    pub fn live(out: W, style: Style, symbols: impl Into<Rc<Symbols>>) -> Self
+    where
+        W: Send + 'static,
+    {
+        let dumb = std::env::var_os("TERM").is_none_or(|name| name.is_empty() || name == "dumb");
+        let wanted = style.progress && !style.output && !dumb;
+        let show_bar: ShowBar<W> = |screen, total| screen.show_bar(total, columns);
+        Self { show_bar: wanted.then_some(show_bar), ..Self::new(out, style, symbols) }
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
         if self.style.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.into() }
     }
 
-    fn print_failures(&mut self) -> io::Result<()> {
-        for failure in std::mem::take(&mut self.failures) {
-            let Failure { name, place, machine, judgement, details } = failure;
-            let verdict = self.paint("31;1", &judgement.verdict.to_string());
-            writeln!(self.out, "\n---- {name} ----")?;
-            writeln!(self.out, "{verdict}: {}", judgement.why)?;
-            writeln!(self.out, "  test: {place}")?;
-            writeln!(self.out, "  machine: {machine}")?;
-            write!(self.out, "{}", details.text())?;
-        }
-        Ok(())
+    /// `PASS [  0.113s] `, the word in a colour.
+    fn head(&self, colour: &str, word: &str, elapsed: Duration) -> String {
+        format!("{} [{:>8}]", self.paint(colour, word), seconds(elapsed))
     }
+
+    fn failure(&self, case: &Case) -> String {
+        let last = case.last();
+        let mut text = format!("\n---- {} ----\n", case.title());
+        let why: Vec<_> = last.why.lines().map(printable).collect();
+        // Writing into a String cannot fail; so below.
+        let _ = writeln!(text, "{}: {}", self.paint("31;1", &last.verdict.to_string()), why.join("\n"));
+        for (name, value) in case.facts(last, self.seed, &self.style.command) {
+            let _ = writeln!(text, "  {name}: {value}");
+        }
+        text + &last.details.text()
+    }
+
+    /// What is said after all failures: flaky tests again, and slow ones.
+    fn remarks(&mut self) -> String {
+        let mut text = String::new();
+        if !self.flaky.is_empty() {
+            let _ = writeln!(text, "\nflaky tests:\n{}", self.flaky.join("\n"));
+        }
+        let slow = slowest(std::mem::take(&mut self.times));
+        if !slow.is_empty() {
+            text.push_str("\nslowest tests:\n");
+        }
+        for (name, time) in slow {
+            let _ = writeln!(text, "     [{:>8}] {name}", seconds(time));
+        }
+        text
+    }
+}
+
+/// The first line of a run.
+fn heading(plan: &Plan) -> String {
+    let Plan { tests, jobs, machine, isolation, seed, .. } = plan;
+    let plural = if *tests == 1 { "" } else { "s" };
+    let apart = match isolation {
+        Isolation::Test => "each in a fresh machine",
+        Isolation::Boot => "each in a freshly booted machine",
+        Isolation::None => "one after another in shared machines",
+    };
+    format!("running {tests} test{plural}, {jobs} at a time, {apart} ({machine}), seed {seed:#x}\n")
 }
 
 impl<W: Write> Sink for Terminal<W> {
     fn began(&mut self, plan: &Plan) -> io::Result<()> {
-        let Plan { tests, jobs, machine, .. } = plan;
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
-        writeln!(
-            self.out,
-            "running {tests} test{}, {jobs} at a time, each in its own machine ({machine})",
-            plural(*tests)
-        )
+        self.seed = plan.seed;
+        self.screen.print(heading(plan).as_bytes())?;
+        match self.show_bar {
+            Some(show_bar) => show_bar(&mut self.screen, plan.tests),
+            None => Ok(()),
+        }
+    }
+
+    fn started(&mut self, test: &Test) -> io::Result<()> {
+        self.screen.started(&test.name);
+        Ok(())
+    }
+
+    fn noted(&mut self, text: &str) -> io::Result<()> {
+        self.screen.print(format!("{}: {text}\n", self.paint("33", "note")).as_bytes())
     }
 
     fn output(&mut self, _: &Test, bytes: &[u8]) -> io::Result<()> {
         let annotated = self.annotator.push(bytes, &self.symbols);
-        self.out.write_all(&annotated)?;
-        self.out.flush()
+        self.screen.print(&annotated)
     }
 
     fn wants_output(&self) -> bool {
         self.style.output
     }
 
+    fn retrying(&mut self, report: &Report<'_>) -> io::Result<()> {
+        let case = self.pending.retrying(report, &self.symbols);
+        let failure = format!("{}: {} (attempt {})", case.title(), case.last().headline(), report.attempt);
+        let head = self.head("33", "RETRY", report.elapsed);
+        self.screen.stopped(&report.test.name, report.elapsed, None);
+        self.screen.print(format!("{head} {failure}\n").as_bytes())
+    }
+
     fn finished(&mut self, report: &Report<'_>) -> io::Result<()> {
-        let time = seconds(report.elapsed);
-        let name = &report.test.name;
-        if report.passed() {
-            let word = self.paint("32", "PASS");
-            writeln!(self.out, "{word} [{time:>8}] {name}")?;
+        let case = self.pending.finished(report, &self.symbols);
+        let (name, elapsed) = (case.title(), report.elapsed);
+        self.screen.stopped(&case.name, elapsed, Some(case.passed()));
+        self.times.push((name.clone(), elapsed));
+        let line = if case.flaky() {
+            let attempts = case.attempts.len();
+            let first = case.attempts[0].headline();
+            let head = self.head("33", "FLAKY", elapsed);
+            let line = format!("{head} {name} (passed on attempt {attempts}: {first})");
+            self.flaky.push(line.clone());
+            line
+        } else if case.passed() {
+            format!("{} {name}", self.head("32", "PASS", elapsed))
         } else {
-            let word = self.paint("31;1", "FAIL");
-            let Judgement { verdict, why } = &report.judgement;
-            let first = why.lines().next().unwrap_or_default();
-            writeln!(self.out, "{word} [{time:>8}] {name}: {verdict}: {first}")?;
-            self.failures.push(Failure {
-                name: name.clone(),
-                place: format!("{}:{}", report.test.file, report.test.line),
-                machine: report.shape.to_string(),
-                judgement: report.judgement.clone(),
-                details: details(report, &self.symbols),
-            });
-        }
-        self.out.flush()
+            let line = format!("{} {name}: {}", self.head("31;1", "FAIL", elapsed), case.last().headline());
+            self.failures.push(case);
+            line
+        };
+        self.screen.print(format!("{line}\n").as_bytes())
     }
 
     fn ignored(&mut self, test: &Test) -> io::Result<()> {
         let word = self.paint("33", "SKIP");
         let reason = test.ignored.as_deref().filter(|reason| !reason.is_empty());
         let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-        writeln!(self.out, "{word} [ ignored] {}{reason}", test.name)
+        self.screen.print(format!("{word} [ ignored] {}{reason}\n", test.name).as_bytes())
     }
 
     fn ended(&mut self, summary: &Summary) -> io::Result<()> {
-        self.print_failures()?;
+        self.screen.hide_bar()?;
+        self.failures.append(&mut self.pending.take());
+        for case in std::mem::take(&mut self.failures) {
+            let text = self.failure(&case);
+            self.screen.print(text.as_bytes())?;
+        }
+        let remarks = self.remarks();
         let colour = if summary.success() { "32" } else { "31;1" };
         let line = self.paint(colour, &totals(summary));
-        writeln!(self.out, "\n{line}")?;
-        self.out.flush()
+        self.screen.print(format!("{remarks}\n{line}\n").as_bytes())
     }
 }

@@ -1,0 +1,154 @@
+//! A JUnit file, as nextest writes it and GitLab, Jenkins and GitHub's actions read it.
+
+use std::{collections::BTreeMap, io, path::Path};
+
+use chrono::{DateTime, FixedOffset, Utc};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
+
+use super::{Attempt, Case, Ignored, Record, Writer, file::Target};
+use crate::{Error, suite::Origin};
+
+/// Writes a run as JUnit XML, when it has ended.
+///
+/// A suite is a crate. A test that failed has a `failure` with the verdict as its type, and a `rerunFailure` for each
+/// further attempt; one that is flaky has a `flakyFailure` for each attempt that failed. A run that was cut short has what
+/// ran, and a test `interrupted` with an `error` that says so.
+#[derive(Debug)]
+pub struct JUnit(Target);
+
+impl JUnit {
+    /// Will write to this file.
+    ///
+    /// # Errors
+    /// [`Error::Request`] when it cannot be written.
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        Ok(Self(Target::check(path)?))
+    }
+}
+
+impl Writer for JUnit {
+    fn write(&mut self, record: &Record) -> io::Result<()> {
+        self.0.write(junit(record).map_err(io::Error::other)?.as_bytes())
+    }
+}
+
+/// The text of the file.
+fn junit(record: &Record) -> Result<String, quick_junit::SerializeError> {
+    let mut crates: BTreeMap<&str, Vec<TestCase>> = BTreeMap::new();
+    for case in &record.cases {
+        crates.entry(crate_of(&case.name)).or_default().push(test_case(record, case));
+    }
+    for ignored in &record.ignored {
+        crates.entry(crate_of(&ignored.name)).or_default().push(skipped(ignored));
+    }
+    let mut report = Report::new("steward");
+    report.set_timestamp(timestamp(record)).set_time(record.summary.elapsed);
+    for (name, cases) in crates {
+        report.add_test_suite(suite(record, name, cases));
+    }
+    if let Some(case) = cut_short(record) {
+        report.add_test_suite(suite(record, "run", vec![case]));
+    }
+    report.to_string()
+}
+
+fn suite(record: &Record, name: &str, cases: Vec<TestCase>) -> TestSuite {
+    let mut suite = TestSuite::new(name);
+    let time = cases.iter().filter_map(|case| case.time).sum();
+    suite.set_timestamp(timestamp(record)).set_time(time).add_test_cases(cases);
+    let uname = rustix::system::uname();
+    suite.extra.insert("hostname".into(), uname.nodename().to_string_lossy().as_ref().into());
+    if let Some(plan) = &record.plan {
+        let seed = format!("{:#x}", plan.seed);
+        let isolation = plan.isolation.to_string();
+        suite.add_properties([("seed", &*seed), ("isolation", &isolation), ("machine", &plan.machine)]);
+    }
+    suite.add_properties(record.facts.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    suite
+}
+
+fn test_case(record: &Record, case: &Case) -> TestCase {
+    let (first, rest) = case.attempts.split_first().expect("a case has an attempt");
+    let last = case.last();
+    let mut status = if case.passed() {
+        TestCaseStatus::success()
+    } else {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_type(first.verdict.id()).set_message(first.headline()).set_description(&*first.why);
+        status
+    };
+    // The attempts beside the one that the test case itself tells of: all that failed before a pass, or that followed.
+    let others = if case.passed() { &case.attempts[..case.attempts.len() - 1] } else { rest };
+    status.add_reruns(others.iter().map(rerun));
+    let told = if case.passed() { last } else { first };
+    let mut test = TestCase::new(case.title(), status);
+    test.set_classname(crate_of(&case.name)).set_time(told.elapsed).set_timestamp(at(record, told));
+    if !case.file.is_empty() {
+        place(&mut test, &case.file, case.line);
+        test.add_property(("seed", &*format!("{:#x}", case.seed)));
+    }
+    if let Some(origin) = told.origin.map(Origin::id) {
+        test.add_property(("origin", origin));
+    }
+    if !case.passed() {
+        let facts: String =
+            record.facts_of(case, first).iter().map(|(name, value)| format!("  {name}: {value}\n")).collect();
+        test.set_system_out(format!("{facts}{}", first.details.text()));
+    }
+    test
+}
+
+fn rerun(attempt: &Attempt) -> TestRerun {
+    let mut rerun = TestRerun::new(NonSuccessKind::Failure);
+    rerun
+        .set_type(attempt.verdict.id())
+        .set_message(attempt.headline())
+        .set_description(&*attempt.why)
+        .set_time(attempt.elapsed)
+        .set_system_out(attempt.details.text());
+    rerun
+}
+
+fn skipped(ignored: &Ignored) -> TestCase {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(ignored.reason.as_deref().unwrap_or("marked `ignore`"));
+    let mut test = TestCase::new(&*ignored.name, status);
+    test.set_classname(crate_of(&ignored.name));
+    place(&mut test, &ignored.file, ignored.line);
+    test
+}
+
+/// Where a test stands, as GitLab and pytest's readers take it.
+fn place(test: &mut TestCase, file: &str, line: u32) {
+    test.extra.insert("file".into(), file.into());
+    test.extra.insert("line".into(), line.to_string().into());
+}
+
+/// Says that not all tests ran, if that is so.
+fn cut_short(record: &Record) -> Option<TestCase> {
+    let why = record.cut_short()?;
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_type(if record.summary.interrupted.is_some() { "interrupted" } else { "cut-short" }).set_message(&*why);
+    let mut test = TestCase::new("interrupted", status);
+    test.set_classname("run");
+    if !record.running.is_empty() {
+        test.set_system_out(format!("tests that ran at that moment:\n  {}\n", record.running.join("\n  ")));
+    }
+    Some(test)
+}
+
+/// `demo` of `demo::tests::works`.
+fn crate_of(name: &str) -> &str {
+    name.split("::").next().unwrap_or(name)
+}
+
+fn timestamp(record: &Record) -> DateTime<FixedOffset> {
+    DateTime::<Utc>::from(record.began).into()
+}
+
+fn at(record: &Record, attempt: &Attempt) -> DateTime<FixedOffset> {
+    DateTime::<Utc>::from(record.began + attempt.started).into()
+}
+
+#[cfg(test)]
+mod tests;
