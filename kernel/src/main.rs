@@ -6,7 +6,7 @@
 extern crate alloc;
 
 mod console;
-#[cfg(feature = "ktest")]
+#[cfg(any(test, feature = "ktest"))]
 mod ktests;
 mod platform;
 mod report;

@@ -17,7 +17,7 @@ mod dependencies;
 mod edges;
 mod safety;
 mod sizes;
-mod sources;
+pub mod sources;
 mod tools;
 mod unsafe_files;
 mod unsafety;

@@ -21,7 +21,7 @@ use crate::workspace::{BARE_METAL, Workspace};
 /// command that installs what is missing, or says why there is none.
 ///
 /// Needed are QEMU 7.2 or newer (from the search path, or the program that STEWARD_QEMU names) and Rust's
-/// x86_64-unknown-none target. OVMF is for booting by UEFI, which a later version brings.
+/// x86_64-unknown-none target. OVMF is for booting by UEFI, which `bench P1` compares with.
 ///
 /// Commands that need QEMU install it when it is missing: after asking on a terminal; without asking when given
 /// --yes, when CI is set, or as root without a terminal; never when STEWARD_NO_INSTALL is set.

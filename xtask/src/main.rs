@@ -17,8 +17,10 @@ mod images;
 mod out;
 mod preflight;
 mod run;
+mod soak;
 mod style;
 mod test;
+mod verify;
 mod workspace;
 
 /// Runs, tests, measures and checks Steward.
@@ -35,6 +37,7 @@ Examples:
   cargo xtask run --command help          type one line at the prompt, print what it prints
   cargo xtask test                        every test, on this machine and in QEMU
   cargo xtask check                       every static check that CI runs
+  cargo xtask verify                      what is too slow for every change
   cargo xtask doctor                      what is installed, what is missing
 
 QEMU 7.2 or newer is needed to run a kernel; what is missing is installed after asking (see `doctor --help`).";
@@ -43,6 +46,8 @@ QEMU 7.2 or newer is needed to run a kernel; what is missing is installed after 
 enum Command {
     Run(run::Options),
     Test(test::Options),
+    Verify(verify::Options),
+    Soak(soak::Options),
     Bench(bench::Options),
     Check(check::Options),
     Doctor(doctor::Options),
@@ -56,6 +61,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(options) => run::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Verify(options) => verify::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Doctor(options) => doctor::run(&options),

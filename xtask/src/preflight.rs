@@ -78,7 +78,8 @@ fn plans(missing: &[(Component, String)], manager: Option<Manager>) -> Result<Ve
             bail!("STEWARD_QEMU names the QEMU to use; point it to QEMU 7.2 or newer, or unset it");
         }
         let Some(manager) = manager else {
-            bail!("no known package manager (apt-get, dnf, pacman, zypper, apk); install QEMU 7.2 or newer by hand");
+            let missing = from_system.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+            bail!("no known package manager (apt-get, dnf, pacman, zypper, apk); install {missing} by hand");
         };
         let packages = manager.packages(&from_system);
         let command = manager.command_line(&packages, rustix::process::geteuid().is_root());

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use steward_harness_wire::Nonce;
+
 use crate::{symbols::Symbols, vm::Vm};
 
 /// How long QEMU may take to answer one question.
@@ -55,8 +57,16 @@ impl Cpu {
 
     /// Whether it still stands where a reset put it: it was never started (Intel SDM volume 3, table 9-1).
     #[must_use]
-    pub fn is_parked(&self) -> bool {
+    pub fn is_asleep(&self) -> bool {
         self.halted && self.register("CR0") & PAGING == 0
+    }
+
+    /// The word with which a kernel parked on it after the run of this nonce; `None` when it did not (see
+    /// [`word`](steward_harness_wire::word)).
+    #[must_use]
+    pub fn parked_word(&self, nonce: Nonce) -> Option<u64> {
+        let parked = self.halted && !self.interrupts() && self.register("RDX") == nonce.0;
+        parked.then(|| self.register("RAX"))
     }
 
     /// Whether it executes the firmware: no paging, and either below 1 MiB or in the ROM below 4 GiB.
@@ -65,6 +75,16 @@ impl Cpu {
         let rip = self.register("RIP");
         self.register("CR0") & PAGING == 0 && !(1 << 20..0xffc0_0000).contains(&rip)
     }
+}
+
+/// Stops a machine, if it does not stand still already, and reads the registers of its CPUs; their stacks are not
+/// walked.
+///
+/// # Errors
+/// QEMU's complaint, or that it did not answer.
+pub fn registers_of_stopped(vm: &mut Vm) -> Result<Vec<Cpu>, String> {
+    vm.ask("stop", None, ANSWER_LIMIT)?;
+    Ok(parse_registers(&vm.monitor("info registers -a", 0, ANSWER_LIMIT)?))
 }
 
 /// The machine at its end.
@@ -119,7 +139,7 @@ impl Autopsy {
 
     fn walk(&mut self, vm: &mut Vm, deadline: Instant) {
         for cpu in &mut self.cpus {
-            if cpu.long_mode && !cpu.is_parked() && Instant::now() < deadline {
+            if cpu.long_mode && !cpu.is_asleep() && Instant::now() < deadline {
                 cpu.stack = walk_stack(vm, cpu);
             }
         }
@@ -142,7 +162,7 @@ impl Autopsy {
     #[must_use]
     pub fn describe(&self, symbols: Option<&Symbols>) -> String {
         let mut text = String::new();
-        let (parked, shown): (Vec<_>, Vec<_>) = self.cpus.iter().partition(|cpu| cpu.is_parked());
+        let (parked, shown): (Vec<_>, Vec<_>) = self.cpus.iter().partition(|cpu| cpu.is_asleep());
         for cpu in shown {
             describe_cpu(&mut text, cpu, symbols);
         }
@@ -253,10 +273,10 @@ mod tests {
         let cpus = parse_registers(TWO_CPUS);
         assert_eq!(cpus.len(), 2);
         let [first, second] = &cpus[..] else { unreachable!() };
-        assert!(first.long_mode && first.halted && first.interrupts() && !first.is_parked() && !first.is_in_firmware());
+        assert!(first.long_mode && first.halted && first.interrupts() && !first.is_asleep() && !first.is_in_firmware());
         assert_eq!(first.register("RIP"), 0xffff_ffff_8000_1234);
         assert_eq!((first.register("R8"), first.register("CR2")), (8, 0xdead_beef));
-        assert!(!second.long_mode && second.is_parked() && second.is_in_firmware() && !second.interrupts());
+        assert!(!second.long_mode && second.is_asleep() && second.is_in_firmware() && !second.interrupts());
         assert_eq!(second.index, 1);
         assert_eq!(second.register("RDX"), 0x0006_0fb1);
     }

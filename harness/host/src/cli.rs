@@ -4,9 +4,9 @@ use std::{env, path::PathBuf};
 
 use clap::{Parser, ValueEnum};
 use steward_harness::{
-    accel::Request,
+    Error,
     filter::{Filter, Ignored},
-    machine::{Kind, Memory, Shape},
+    options::Options,
     suite::host_cpus,
 };
 
@@ -25,15 +25,19 @@ pub struct Cli {
     #[arg(long)]
     pub list: bool,
 
-    /// A filter is a whole name, not a part of one
+    /// A filter is a whole name, with or without the crate's before it, not a part of one
     #[arg(long)]
     exact: bool,
 
-    /// Run only tests marked `ignore`
+    /// Only tests of this crate; programs are told their names without it
+    #[arg(long = "crate", value_name = "NAME")]
+    crate_name: Option<String>,
+
+    /// Run only tests marked `ignore`, and those of a higher tier
     #[arg(long, conflicts_with = "include_ignored")]
     ignored: bool,
 
-    /// Run tests marked `ignore` too
+    /// Run tests marked `ignore` and those of a higher tier, too
     #[arg(long)]
     include_ignored: bool,
 
@@ -45,7 +49,7 @@ pub struct Cli {
     #[arg(long, alias = "no-capture", alias = "show-output")]
     pub nocapture: bool,
 
-    /// How many CPUs of the host to use [default: RUST_TEST_THREADS, else all]
+    /// How many CPUs of the host to use [default: RUST_TEST_THREADS, else 1 under nextest, else all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     test_threads: Option<u32>,
 
@@ -57,6 +61,23 @@ pub struct Cli {
     #[arg(long, value_enum, default_value = "auto")]
     color: Colour,
 
+    #[command(flatten)]
+    pub options: Options,
+
+    #[command(flatten)]
+    ignored_options: WithoutEffect,
+
+    #[command(flatten)]
+    refused: Refused,
+
+    /// The harness is to be as new as its sources in this directory's workspace; cargo's runner passes it
+    #[arg(long, value_name = "DIRECTORY", hide = true)]
+    pub workspace: Option<PathBuf>,
+}
+
+/// What libtest knows and what makes no difference here.
+#[derive(Debug, clap::Args)]
+struct WithoutEffect {
     /// One character a test in libtest; a line a test here
     #[arg(short, long, hide = true)]
     quiet: bool,
@@ -69,25 +90,28 @@ pub struct Cli {
     #[arg(long, hide = true)]
     report_time: bool,
 
-    /// What executes the machines: auto, tcg or kvm
-    #[arg(long, default_value = "auto")]
-    pub accel: Request,
+    /// Run tests, as opposed to benchmarks
+    #[arg(long, hide = true)]
+    test: bool,
+}
 
-    /// Machine of tests that name none: q35, pc or microvm
-    #[arg(long, default_value_t)]
-    machine: Kind,
-
-    /// CPUs of tests that name no number
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=255))]
-    cpus: u32,
-
-    /// Memory of tests that name no amount
-    #[arg(long, value_name = "SIZE", default_value = "128M")]
-    memory: Memory,
-
-    /// CPU model of tests that name none, as QEMU names it
-    #[arg(long, value_name = "MODEL", default_value = "max")]
-    cpu: String,
+/// What libtest knows and what cannot be had here. To ignore it would be to lie.
+#[derive(Debug, clap::Args)]
+struct Refused {
+    #[arg(long, hide = true)]
+    bench: bool,
+    #[arg(long, hide = true)]
+    ensure_time: bool,
+    #[arg(long, hide = true)]
+    exclude_should_panic: bool,
+    #[arg(long, hide = true)]
+    force_run_in_process: bool,
+    #[arg(long, hide = true)]
+    logfile: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    shuffle: bool,
+    #[arg(long, hide = true)]
+    shuffle_seed: Option<String>,
 }
 
 /// How to print.
@@ -109,28 +133,58 @@ enum Colour {
 }
 
 impl Cli {
+    /// Refuses what only libtest can do.
+    ///
+    /// # Errors
+    /// [`Error::Request`] says what to use instead.
+    pub fn check(&self) -> Result<(), Error> {
+        let Refused { bench, ensure_time, exclude_should_panic, force_run_in_process, logfile, shuffle, shuffle_seed } =
+            &self.refused;
+        let refused = [
+            (*bench, "--bench", "a kernel's tests hold no benchmarks; see `cargo xtask bench`"),
+            (*ensure_time, "--ensure-time", "a test states its limit itself: #[ktest(timeout = 2000)]"),
+            (*exclude_should_panic, "--exclude-should-panic", "a kernel that panics harms no other test"),
+            (*force_run_in_process, "--force-run-in-process", "tests run in machines; see --isolation"),
+            (logfile.is_some(), "--logfile", "use --junit FILE or --format json"),
+            (*shuffle || shuffle_seed.is_some(), "--shuffle", "tests have a machine each, so no order matters to them"),
+        ];
+        match refused.iter().find(|(given, ..)| *given) {
+            Some((_, option, why)) => Err(Error::Request(format!("{option} is not supported: {why}"))),
+            None => Ok(()),
+        }
+    }
+
     /// The choice of tests.
     pub fn filter(&self) -> Filter {
         Filter {
             patterns: self.filters.clone(),
             skip: self.skip.clone(),
             exact: self.exact,
+            crate_name: self.crate_name.clone(),
             ignored: match (self.ignored, self.include_ignored) {
                 (true, _) => Ignored::Only,
                 (false, true) => Ignored::Include,
                 (false, false) => Ignored::Skip,
             },
+            tier: self.options.tier,
+            partition: self.options.partition,
         }
     }
 
-    /// The machine of a test that asks for nothing.
-    pub fn shape(&self) -> Shape {
-        Shape { kind: self.machine, cpus: self.cpus, memory: self.memory, cpu: self.cpu.clone() }
+    /// The crate whose tests programs know without its name: the one asked for, or the one that cargo runs.
+    ///
+    /// Rust's own test programs do not say their crate's name, so that is how programs that read JSON know tests.
+    pub fn own_crate(&self) -> Option<String> {
+        let package = || env::var("CARGO_PKG_NAME").ok();
+        self.crate_name.clone().or_else(package).map(|name| name.replace('-', "_"))
     }
 
     /// How many host CPUs may be used.
     pub fn jobs(&self) -> u32 {
-        let from_environment = || env::var("RUST_TEST_THREADS").ok()?.parse().ok().filter(|&count: &u32| count > 0);
+        let number = |text: Result<String, env::VarError>| text.ok()?.parse().ok().filter(|&count: &u32| count > 0);
+        // nextest starts as many runners as there is room for, each for one test.
+        let under_nextest = env::var_os("NEXTEST").map(|_| 1);
+        let from_environment = || number(env::var("RUST_TEST_THREADS")).or(under_nextest);
         self.test_threads.or_else(from_environment).unwrap_or_else(host_cpus)
     }
 
@@ -166,11 +220,14 @@ mod tests {
             &["--list", "--format", "terse", "--ignored"],
             &["--exact", "a::b", "--nocapture"],
             &["--exact", "a::b", "--nocapture", "--ignored"],
-            &["--exact", "a::b", "--show-output"],
-            &["-Z", "unstable-options", "--format=json", "--show-output"],
-            &["a::b", "--test-threads=1", "--quiet", "--color", "never"],
+            &["a::b", "--exact", "--nocapture", "--include-ignored"],
+            &["--exact", "a::b", "c::d", "--show-output"],
+            &["a::b", "-Z", "unstable-options", "--format=json", "--nocapture"],
+            &["-Zunstable-options", "--format=json", "--report-time", "--show-output"],
+            &["a::b", "--test-threads=1", "--quiet", "--color", "never", "--test"],
         ] {
             assert!(parse(line).is_ok(), "{line:?}: {}", parse(line).unwrap_err());
+            assert!(parse(line).unwrap().check().is_ok(), "{line:?}");
         }
     }
 
@@ -182,15 +239,41 @@ mod tests {
             &["--memory", "8T"],
             &["--machine", "isapc"],
             &["--cpus", "0"],
+            &["--format", "junit"],
+            &["-Z", "dreams"],
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line:?}");
         }
     }
 
     #[test]
+    fn what_only_libtest_can_do_is_refused_with_what_to_use_instead() {
+        for (line, hint) in [
+            (&["--bench"][..], "cargo xtask bench"),
+            (&["--ensure-time"], "timeout"),
+            (&["--exclude-should-panic"], "no other test"),
+            (&["--force-run-in-process"], "--isolation"),
+            (&["--logfile", "x"], "--junit"),
+            (&["--shuffle"], "order"),
+            (&["--shuffle-seed", "1"], "order"),
+        ] {
+            let error = parse(line).unwrap().check().unwrap_err().to_string();
+            assert!(error.contains("--") && error.contains(hint), "{error}");
+        }
+    }
+
+    #[test]
     fn filters_become_a_choice() {
-        let filter = parse(&["a", "b", "--skip", "c", "--exact", "--include-ignored"]).unwrap().filter();
+        let words = ["a", "b", "--skip", "c", "--exact", "--include-ignored", "--crate", "d", "--tier", "verify"];
+        let filter = parse(&[&words[..], &["--partition", "hash:1/2"]].concat()).unwrap().filter();
         assert_eq!((filter.patterns, filter.skip), (vec!["a".into(), "b".into()], vec![String::from("c")]));
         assert!(filter.exact && filter.ignored == Ignored::Include);
+        assert_eq!((filter.crate_name.as_deref(), filter.tier.name()), (Some("d"), "verify"));
+        assert_eq!(filter.partition.unwrap().to_string(), "hash:1/2");
+    }
+
+    #[test]
+    fn the_crate_asked_for_is_the_own_one() {
+        assert_eq!(parse(&["--crate", "a_b"]).unwrap().own_crate().as_deref(), Some("a_b"));
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     accel::Chosen,
     autopsy::Autopsy,
     image::Image,
-    machine::{Configuration, DEBUG_EXIT, Gdb, Shape, Start},
+    machine::{Backing, Configuration, DEBUG_EXIT, Gdb, Shape, Start},
     process::Interrupts,
     suite::host_cpus,
     symbols::Symbols,
@@ -174,6 +174,7 @@ impl<'a> Console<'a> {
             eprintln!("the machine waits for a debugger: gdb {elf} -ex 'target remote 127.0.0.1:{GDB_PORT}'");
         }
         let configuration = Configuration {
+            backing: Backing::Own,
             shape: self.shape.clone(),
             accelerator: self.chosen.accelerator,
             slots: host_cpus(),

@@ -1,7 +1,9 @@
 //! The QEMU that is used.
 
 use std::{
-    env, fmt,
+    env, fmt, fs,
+    io::Write,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -24,6 +26,13 @@ pub struct Version {
 impl Version {
     /// The oldest that the harness can drive.
     pub const OLDEST: Self = Self { major: 7, minor: 2, micro: 0 };
+
+    /// Reads what [`Version`] writes.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split('.').map(|number| number.parse().ok());
+        let version = Self { major: numbers.next()??, minor: numbers.next()??, micro: numbers.next()?? };
+        numbers.next().is_none().then_some(version)
+    }
 
     /// Reads the first line of `qemu-system-x86_64 --version`.
     fn read(text: &str) -> Option<Self> {
@@ -54,9 +63,33 @@ impl Emulator {
     /// [`Error::EmulatorMissing`] says what to install, [`Error::EmulatorTooOld`] what there is,
     /// [`Error::Emulator`] that the program is something else.
     pub fn find() -> Result<Self, Error> {
-        let named = env::var_os("STEWARD_QEMU").map(PathBuf::from);
-        let program = named.clone().or_else(on_search_path).ok_or_else(|| Error::EmulatorMissing(NAME.into()))?;
-        Self::at(&program)
+        Self::at(&place()?)
+    }
+
+    /// As [`Emulator::find`], without asking a QEMU again that has told its version before: that takes half as long as
+    /// a whole test. What it told is kept in the directory `cache`, for as long as the program is the same file.
+    ///
+    /// # Errors
+    /// As [`Emulator::find`].
+    pub fn find_known(cache: &Path) -> Result<Self, Error> {
+        Self::known(place()?, cache)
+    }
+
+    fn known(program: PathBuf, cache: &Path) -> Result<Self, Error> {
+        let Some(identity) = identity(&program) else { return Self::at(&program) };
+        let known = cache.join("emulator");
+        let told = fs::read_to_string(&known).ok();
+        let version = told.as_deref().and_then(|text| text.strip_prefix(&identity)).and_then(Version::read);
+        if let Some(version) = version {
+            return Ok(Self { program, version });
+        }
+        let emulator = Self::at(&program)?;
+        // Where it cannot be kept, it is asked again. Another run may write the same now, so the file appears whole.
+        let _ = fs::create_dir_all(cache).and_then(|()| tempfile::NamedTempFile::new_in(cache)).and_then(|mut file| {
+            writeln!(file, "{identity}version {}", emulator.version)?;
+            file.persist(known).map_err(|error| error.error)
+        });
+        Ok(emulator)
     }
 
     /// The QEMU at this place.
@@ -91,6 +124,20 @@ impl Emulator {
     }
 }
 
+/// Where QEMU is: the program that `STEWARD_QEMU` names, else the first on the search path.
+fn place() -> Result<PathBuf, Error> {
+    let named = env::var_os("STEWARD_QEMU").map(PathBuf::from);
+    named.or_else(on_search_path).ok_or_else(|| Error::EmulatorMissing(NAME.into()))
+}
+
+/// A line that no other program has, nor this one after an update.
+fn identity(program: &Path) -> Option<String> {
+    let data = fs::metadata(program).ok()?;
+    let (device, inode, size) = (data.dev(), data.ino(), data.size());
+    let (changed, nanoseconds) = (data.ctime(), data.ctime_nsec());
+    Some(format!("{} {device} {inode} {size} {changed}.{nanoseconds:09}\n", program.display()))
+}
+
 fn on_search_path() -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|directory| directory.join(NAME)).find(|file| file.is_file())
@@ -108,6 +155,9 @@ mod tests {
         assert_eq!(read("QEMU emulator version 9.1.0").unwrap(), "9.1.0");
         assert_eq!(read("QEMU emulator version 10.0-rc1 (v10)").unwrap(), "10.0.0");
         assert_eq!(read("GNU bash, version five"), None);
+        let written = Version { major: 7, minor: 2, micro: 22 };
+        assert_eq!(Version::parse(&written.to_string()), Some(written));
+        assert_eq!([Version::parse("7.2"), Version::parse("7.2.x"), Version::parse("7.2.1.0")], [None; 3]);
     }
 
     #[test]
@@ -115,6 +165,24 @@ mod tests {
         let version = |text| Version::read(&format!("version {text}")).unwrap();
         assert!(version("10.0.0") > version("9.1.0"));
         assert!(version("6.2.0") < Version::OLDEST && version("7.2.0") >= Version::OLDEST);
+    }
+
+    #[test]
+    fn a_known_program_is_not_asked_again_until_it_is_another_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let (program, calls) = (directory.path().join("qemu"), directory.path().join("calls"));
+        let install = |version: &str| {
+            let _ = fs::remove_file(&program);
+            let text =
+                format!("#!/bin/sh\necho called >>'{}'\necho QEMU emulator version {version}\n", calls.display());
+            crate::test_emulator::write(&program, &text);
+        };
+        let known = || Emulator::known(program.clone(), &directory.path().join("cache")).unwrap().version().to_string();
+        let calls = || fs::read_to_string(&calls).unwrap().lines().count();
+        install("9.1.0");
+        assert_eq!((known(), known(), calls()), ("9.1.0".into(), "9.1.0".into(), 1));
+        install("10.0.2");
+        assert_eq!((known(), known(), calls()), ("10.0.2".into(), "10.0.2".into(), 2));
     }
 
     #[test]

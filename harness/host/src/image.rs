@@ -1,7 +1,8 @@
-//! What a machine boots: the loader, and an archive with the kernel and its modules.
+//! What a machine boots: the loader and an archive with the kernel and its modules, or a disc.
 
 mod archive;
-mod cache;
+mod boot;
+pub(crate) mod cache;
 mod loader;
 mod strip;
 
@@ -11,6 +12,7 @@ use std::{
 };
 
 use crate::Error;
+pub use boot::{Boot, Firmware};
 
 /// A file that the kernel gets beside itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +26,8 @@ pub struct Module {
 /// What QEMU is given, and where the kernel's symbols are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// What QEMU starts: the loader, or a kernel that needs none.
-    pub kernel: PathBuf,
-    /// The archive that the loader unpacks.
-    pub initrd: Option<PathBuf>,
+    /// How the machine comes to the kernel.
+    pub boot: Boot,
     /// The kernel's ELF file as it was linked, with symbols.
     pub elf: PathBuf,
 }
@@ -42,13 +42,19 @@ impl Image {
     pub fn build(elf: &Path, modules: &[Module], cache: &Path) -> Result<Self, Error> {
         let kernel = loader::find(elf)?;
         let initrd = cache::store(&cache.join("images"), "tar", &pack(elf, modules)?)?;
-        Ok(Self { kernel, initrd: Some(initrd), elf: elf.into() })
+        Ok(Self { boot: Boot::Direct { kernel, initrd: Some(initrd) }, elf: elf.into() })
     }
 
     /// A kernel that QEMU starts without a loader (PVH).
     #[must_use]
     pub fn bare(elf: &Path) -> Self {
-        Self { kernel: elf.into(), initrd: None, elf: elf.into() }
+        Self { boot: Boot::Direct { kernel: elf.into(), initrd: None }, elf: elf.into() }
+    }
+
+    /// Every file that decides what the machine does.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        self.boot.files()
     }
 }
 

@@ -59,17 +59,22 @@
 #![deny(unsafe_code)]
 
 pub mod accel;
+pub mod artifact;
 pub mod autopsy;
 mod bounded;
 pub mod console;
 mod emulator;
 mod error;
 pub mod filter;
+pub mod fork;
+pub mod freshness;
 pub mod image;
 pub mod listing;
 pub mod machine;
+pub mod options;
 pub mod process;
 pub mod qmp;
+pub mod replay;
 pub mod report;
 pub mod session;
 pub mod sources;

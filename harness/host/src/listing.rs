@@ -1,5 +1,7 @@
 //! The tests of a kernel, read from its ELF file without booting it.
 
+mod tier;
+
 use std::{collections::HashSet, fs, path::Path, time::Duration};
 
 use object::{Object, ObjectSection, ObjectSegment};
@@ -9,6 +11,8 @@ use crate::{
     Error,
     machine::{Kind, Memory, Shape},
 };
+
+pub use tier::Tier;
 
 /// Longest text of a descriptor that is believed.
 const LONGEST_TEXT: u64 = 4096;
@@ -52,12 +56,34 @@ pub struct Test {
     pub line: u32,
     /// It passes exactly when it panics.
     pub should_panic: bool,
-    /// It runs only when asked for; the text says why and may be empty.
+    /// It runs only when asked for, by `--ignored` or by its tier; the text says why and may be empty.
     pub ignored: Option<String>,
+    /// How much it costs.
+    pub tier: Tier,
     /// How long it may run, on a machine of ordinary speed; `None` for the run's own limit.
     pub timeout: Option<Duration>,
     /// The machine it needs.
     pub needs: Needs,
+}
+
+impl Test {
+    /// The crate that it is in: the first part of its name. Empty for a name of one part.
+    #[must_use]
+    pub fn crate_name(&self) -> &str {
+        self.name.split_once("::").map_or("", |(first, _)| first)
+    }
+
+    /// Its path within its crate, by which Rust's own test programs name their tests.
+    #[must_use]
+    pub fn path_in_crate(&self) -> &str {
+        self.name.split_once("::").map_or(&self.name, |(_, rest)| rest)
+    }
+
+    /// Whether it runs only when asked for in a run of this tier, and not just because of its own tier.
+    #[must_use]
+    pub(crate) fn is_ignored_in(&self, tier: Tier) -> bool {
+        self.tier > tier || (self.ignored.is_some() && self.ignored != self.tier.reason())
+    }
 }
 
 /// All tests of a kernel, in the order of the ELF file.
@@ -130,6 +156,8 @@ impl Reader<'_> {
             return Err(String::from("its descriptor does not start as this harness's version does"));
         }
         let flag = |flag| self.u32(layout::FLAGS) & flag != 0;
+        let tier = layout::Tier::from_number(self.u32(layout::TIER)).map(Tier::from);
+        let tier = tier.ok_or_else(|| format!("its tier {} is none", self.u32(layout::TIER)))?;
         let reason = self.text(layout::IGNORE_REASON, "reason to ignore it")?;
         let name = self.text(layout::NAME, "name")?;
         if name.is_empty() || name.chars().any(|character| character.is_control() || character == ' ') {
@@ -141,7 +169,8 @@ impl Reader<'_> {
             file: self.text(layout::FILE, "file")?,
             line: self.u32(layout::LINE),
             should_panic: flag(flags::SHOULD_PANIC),
-            ignored: flag(flags::IGNORE).then_some(reason),
+            ignored: flag(flags::IGNORE).then_some(reason).or_else(|| tier.reason()),
+            tier,
             timeout: self.number(layout::TIMEOUT_MS).map(|milliseconds| Duration::from_millis(milliseconds.into())),
             needs: self.needs()?,
         })
@@ -206,6 +235,7 @@ mod tests {
             timeout_ms: 2500,
             cpus: 4,
             memory_mib: 64,
+            tier: layout::Tier::Verify,
         }
     }
 
@@ -217,7 +247,8 @@ mod tests {
             (test.index, test.name.as_str(), test.file.as_str()),
             (2, "k::paging::tests::it", "kernel/src/paging.rs")
         );
-        assert_eq!((test.line, test.should_panic, &test.ignored), (12, true, &None));
+        assert_eq!((test.line, test.should_panic, test.tier), (12, true, Tier::Verify));
+        assert_eq!((test.crate_name(), test.path_in_crate()), ("k", "paging::tests::it"));
         assert_eq!(test.timeout, Some(Duration::from_millis(2500)));
         let shape = test.needs.over(&Shape::default());
         assert_eq!(shape.to_string(), "microvm, 4 CPUs (qemu64), 64M");
@@ -236,6 +267,17 @@ mod tests {
     }
 
     #[test]
+    fn a_test_of_a_higher_tier_says_so_unless_it_is_ignored_anyway() {
+        let tiered = |ignored| Descriptor { tier: layout::Tier::Soak, ..ignored };
+        let plain = Descriptor { name: "a::c".into(), ..Descriptor::default() };
+        let builder = Builder::default().test(tiered(plain)).test(tiered(Builder::ignored("a::b", "slow")));
+        let [by_tier, marked] = <[Test; 2]>::try_from(builder.listing().tests).unwrap();
+        assert_eq!((by_tier.ignored.as_deref(), marked.ignored.as_deref()), (Some("tier soak"), Some("slow")));
+        assert!(by_tier.is_ignored_in(Tier::Verify) && !by_tier.is_ignored_in(Tier::Soak));
+        assert!(marked.is_ignored_in(Tier::Verify) && marked.is_ignored_in(Tier::Soak));
+    }
+
+    #[test]
     fn malformed_descriptors_are_refused_in_words() {
         let refused = |change: fn(&mut Vec<u8>)| {
             let mut elf = Builder::default().tests(1).test(descriptor()).build();
@@ -249,6 +291,7 @@ mod tests {
         assert!(refused(|elf| put(elf, 0x288 + layout::NAME + 8, &u64::MAX.to_le_bytes())).contains("length"));
         assert!(refused(|elf| put(elf, 0x288 + layout::NAME + 8, &[0; 8])).contains("no name"));
         assert!(refused(|elf| put(elf, 0x288 + layout::MEMORY_MIB, &[0xff; 4])).contains("memory"));
+        assert!(refused(|elf| put(elf, 0x288 + layout::TIER, &[9, 0, 0, 0])).contains("tier 9"));
         let unknown = Descriptor { machine: "isapc".into(), ..descriptor() };
         assert!(Listing::parse(&Builder::default().test(unknown).build()).unwrap_err().contains("q35, pc and microvm"));
     }

@@ -3,5 +3,7 @@
 mod arguments;
 mod shape;
 
-pub use arguments::{Configuration, DEBUG_EXIT, Gdb, Lines, Start};
+pub use arguments::{
+    Backing, Configuration, DEBUG_EXIT, Gdb, Lines, MEMORY, MEMORY_OBJECT, READY_POINT, READY_POINT_FILE, STATE, Start,
+};
 pub use shape::{Accelerator, Kind, Memory, ParseError, Shape};

@@ -5,9 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod front;
+mod list;
+mod update;
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
+    path::Path,
     process::ExitCode,
 };
 
@@ -15,17 +19,20 @@ use clap::Parser;
 use steward_harness::{
     Emulator, Error,
     accel::choose,
+    artifact,
     filter::{Ignored, Selection},
     image::{Image, cache_directory},
-    listing::Listing,
+    listing::{Listing, Test},
     process::{Interrupts, exit_code},
-    report::{JsonLines, Style, Terminal},
+    replay::{Debugger, replay},
+    report::{Outputs, Style, in_github_actions},
     session::Limits,
-    suite::{Policy, Sink, Suite},
+    suite::{Sink, Suite, Summary},
     symbols::Symbols,
 };
 
 use cli::{Cli, Format};
+use front::Front;
 
 /// What libtest exits with when a test failed.
 const FAILED: u8 = 101;
@@ -44,11 +51,23 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<ExitCode, Error> {
+    if let Some(workspace) = &cli.workspace {
+        update::harness(workspace, &cli.kernel)?;
+    }
+    cli.check()?;
+    let cache = cache_directory(&cli.kernel);
+    let artifacts = artifact::directory(&cache);
+    if let Some(name) = &cli.options.replay {
+        return open(&artifacts, name, cli.options.listen.as_deref(), &Interrupts::install()?);
+    }
     let listing = Listing::read(&cli.kernel)?;
     let selection = cli.filter().select(&listing);
     if cli.list {
-        list(cli, &selection).map_err(|source| Error::Io { doing: "listing the tests".into(), source })?;
-        return Ok(ExitCode::SUCCESS);
+        let listed =
+            list::write(&mut io::stdout().lock(), &listed(cli, &selection), cli.format, own_crate(cli).as_deref());
+        return listed
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(|source| Error::Io { doing: "listing the tests".into(), source });
     }
     if listing.tests.is_empty() {
         // A run that runs nothing must not look like one that passed.
@@ -56,26 +75,11 @@ fn run(cli: &Cli) -> Result<ExitCode, Error> {
         return Err(Error::Kernel { path: cli.kernel.clone(), why });
     }
     let interrupts = Interrupts::install()?;
-    let emulator = Emulator::find()?;
-    let cache = cache_directory(&cli.kernel);
-    let image = Image::build(&cli.kernel, &[], &cache)?;
-    let chosen = choose(cli.accel, &emulator, &image, &cache, &interrupts)?;
-    if let Some(note) = &chosen.note {
-        eprintln!("note: {note}");
+    let mut front = Front::new(outputs(cli).open(io::stdout(), Symbols::of(&cli.kernel))?, own_crate(cli));
+    let summary = run_tests(cli, &listing, &cache, &artifacts, &mut front, &interrupts)?;
+    if let Some(name) = front.kept().filter(|_| cli.options.gdb_on_fail && summary.interrupted.is_none()) {
+        open(&artifacts, &name, None, &interrupts)?;
     }
-    let suite = Suite {
-        emulator: &emulator,
-        image: &image,
-        count: listing.count(),
-        shape: cli.shape(),
-        chosen: &chosen,
-        jobs: cli.jobs(),
-        limits: Limits::default(),
-        command_line: String::new(),
-        policy: Policy::default(),
-        cache: cache.clone(),
-    };
-    let summary = suite.run(&selection, &mut *sink(cli), &interrupts)?;
     Ok(match summary.interrupted {
         Some(signal) => ExitCode::from(exit_code(signal)),
         None if summary.success() => ExitCode::SUCCESS,
@@ -83,32 +87,70 @@ fn run(cli: &Cli) -> Result<ExitCode, Error> {
     })
 }
 
-fn sink(cli: &Cli) -> Box<dyn Sink> {
-    let out = io::stdout();
-    let symbols = Symbols::of(&cli.kernel);
-    match cli.format {
-        Format::Json => Box::new(JsonLines::new(out, symbols)),
-        Format::Pretty | Format::Terse => {
-            let colour = cli.colour(out.is_terminal());
-            Box::new(Terminal::new(out, Style { colour, output: cli.nocapture }, symbols))
-        }
+fn run_tests(
+    cli: &Cli,
+    listing: &Listing,
+    cache: &Path,
+    artifacts: &Path,
+    front: &mut Front<impl Sink>,
+    interrupts: &Interrupts,
+) -> Result<Summary, Error> {
+    let emulator = Emulator::find_known(cache)?;
+    let image = Image::build(&cli.kernel, &[], cache)?;
+    let chosen = choose(cli.options.machine.accel, &emulator, &image, cache, interrupts)?;
+    if let Some(note) = &chosen.note {
+        eprintln!("note: {note}");
+    }
+    let suite = Suite {
+        emulator: &emulator,
+        image: &image,
+        count: listing.count(),
+        shape: cli.options.machine.shape(),
+        chosen: &chosen,
+        jobs: cli.jobs(),
+        limits: Limits::default(),
+        command_line: String::new(),
+        policy: cli.options.policy(artifacts),
+        cache: cache.into(),
+    };
+    suite.run(&cli.filter().select(listing), front, interrupts)
+}
+
+/// Opens the machine of a failed test, in gdb or for whatever connects to the address `listen`.
+fn open(artifacts: &Path, name: &str, listen: Option<&str>, interrupts: &Interrupts) -> Result<ExitCode, Error> {
+    let artifact = artifact::find(artifacts, name)?;
+    let debugger = listen.map_or(Debugger::Gdb, |address| Debugger::Listen(address.into()));
+    replay(&artifact, &Emulator::find()?, &debugger, interrupts).map(ExitCode::from)
+}
+
+fn outputs(cli: &Cli) -> Outputs {
+    let terminal = io::stdout().is_terminal();
+    Outputs {
+        json: cli.format == Format::Json,
+        style: Style {
+            colour: cli.colour(terminal),
+            output: cli.nocapture,
+            progress: terminal,
+            command: "cargo test --target x86_64-unknown-none --package steward-kernel --".into(),
+        },
+        junit: cli.options.junit.clone(),
+        html: cli.options.html.clone(),
+        github: in_github_actions(),
+        ..Outputs::default()
     }
 }
 
-/// Lists what `--list` asks for. Other programs read this: every line that ends in `: test` is one, and with
-/// `--format terse` there is no other line.
-fn list(cli: &Cli, selection: &Selection<'_>) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    let mut tests: Vec<_> = selection.run.clone();
+/// The crate whose name is left out of tests' names: programs that read JSON know tests as libtest names them.
+fn own_crate(cli: &Cli) -> Option<String> {
+    cli.own_crate().filter(|_| cli.format == Format::Json)
+}
+
+/// What `--list` asks for, in the order of the ELF file. Without `--ignored`, ignored tests are listed like all others.
+fn listed<'l>(cli: &Cli, selection: &Selection<'l>) -> Vec<&'l Test> {
+    let mut tests = selection.run.clone();
     if cli.filter().ignored != Ignored::Only {
         tests.extend(&selection.ignored);
     }
     tests.sort_by_key(|test| test.index);
-    for test in &tests {
-        writeln!(out, "{}: test", test.name)?;
-    }
-    if cli.format == Format::Pretty {
-        writeln!(out, "\n{} tests, 0 benchmarks", tests.len())?;
-    }
-    out.flush()
+    tests
 }

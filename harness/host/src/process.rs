@@ -10,17 +10,17 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, kill_process_group, prlimit};
 use wait_timeout::ChildExt;
 
 pub(crate) use interrupt::on_second_signal;
-pub use interrupt::{Interrupts, exit_code};
+pub use interrupt::{Interrupts, Lent, exit_code};
 
 /// How long a killed process may take to be gone. It takes that long only inside a system call that hangs, as a broken
 /// `/dev/kvm` can make it.
 pub const KILL_LIMIT: Duration = Duration::from_secs(5);
 
-/// A child process in a process group of its own.
+/// A child process, in a process group of its own unless it shares the terminal.
 ///
 /// # Invariants
 /// The child is killed by the kernel when the harness dies, however it dies, and by [`Drop`] when this value goes.
@@ -28,6 +28,8 @@ pub const KILL_LIMIT: Duration = Duration::from_secs(5);
 pub struct Process {
     child: Child,
     status: Option<ExitStatus>,
+    /// It leads a group of its own.
+    leads: bool,
 }
 
 impl Process {
@@ -37,7 +39,24 @@ impl Process {
     /// What the system says when it cannot be started.
     pub fn spawn(mut command: Command) -> io::Result<Self> {
         command.process_group(0);
-        Ok(Self { child: spawn::spawn(command)?, status: None })
+        Self::start(command, true)
+    }
+
+    /// Starts a program that shares this process's terminal: it stays in its group, and so in the foreground.
+    ///
+    /// # Errors
+    /// As [`Process::spawn`].
+    pub fn spawn_beside(command: Command) -> io::Result<Self> {
+        Self::start(command, false)
+    }
+
+    fn start(command: Command, leads: bool) -> io::Result<Self> {
+        let child = spawn::spawn(command)?;
+        // One that aborts, as QEMU does on a broken `/dev/kvm`, shall not leave its memory in the working directory.
+        let nothing = Rlimit { current: Some(0), maximum: Some(0) };
+        // At worst it does.
+        let _ = prlimit(i32::try_from(child.id()).ok().and_then(Pid::from_raw), Resource::Core, nothing);
+        Ok(Self { child, status: None, leads })
     }
 
     /// Its standard error, when that was piped and not yet taken.
@@ -80,12 +99,23 @@ impl Process {
         if let Some(status) = self.status {
             return Ok(status);
         }
-        // It was not waited for, so the number still is its own.
-        if let Some(group) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) {
-            // It may have ended by itself just now; then there is nothing to kill.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+        self.signal(Signal::KILL);
         self.wait_at_most(KILL_LIMIT)?.ok_or_else(|| io::ErrorKind::TimedOut.into())
+    }
+
+    /// Asks it to end; does not wait.
+    pub fn terminate(&mut self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        // As long as it was not waited for, the number is its own.
+        if self.status.is_none()
+            && let Some(id) = i32::try_from(self.id()).ok().and_then(Pid::from_raw)
+        {
+            // It may have ended by itself just now; then there is nothing to signal.
+            let _ = if self.leads { kill_process_group(id, signal) } else { kill_process(id, signal) };
+        }
     }
 }
 
@@ -151,6 +181,31 @@ mod tests {
         let process = std::thread::spawn(sleeper).join().unwrap();
         std::thread::sleep(Duration::from_millis(50));
         assert!(runs(process.id()), "the death signal fired when the asking thread ended");
+    }
+
+    #[test]
+    fn a_process_beside_shares_the_group_and_is_killed_alone() {
+        use std::os::unix::process::ExitStatusExt;
+        let beside = || {
+            let mut command = Command::new("sleep");
+            command.arg("60");
+            Process::spawn_beside(command).unwrap()
+        };
+        let (mut first, mut second) = (beside(), beside());
+        let stat = fs::read_to_string(format!("/proc/{}/stat", first.id())).unwrap();
+        let group = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(2).unwrap();
+        assert_eq!(group, rustix::process::getpgrp().as_raw_nonzero().to_string());
+        first.terminate();
+        assert_eq!(first.wait_at_most(Duration::from_secs(20)).unwrap().unwrap().signal(), Some(15));
+        assert_eq!(second.kill().unwrap().signal(), Some(9));
+    }
+
+    #[test]
+    fn a_process_leaves_no_core_file() {
+        let process = sleeper();
+        let limits = fs::read_to_string(format!("/proc/{}/limits", process.id())).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert_eq!(core.split_whitespace().filter(|word| *word == "0").count(), 2, "{core}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ const LONGEST_LINE: usize = 4 << 20;
 pub struct Event {
     /// QEMU's name for it, such as `SHUTDOWN`.
     pub name: String,
-    /// `data.reason`, when the event has one: `guest-reset`, `guest-shutdown`, `host-signal`, …
+    /// `data.reason`, or else `data.status`, when the event has one: `guest-reset`, `host-signal`, `completed`, …
     pub reason: Option<String>,
 }
 
@@ -90,7 +90,8 @@ fn parse(bytes: &[u8]) -> Option<Message> {
     Some(match line {
         Line { greeting: Some(greeting), .. } => Message::Greeting(greeting["version"]["qemu"].to_string()),
         Line { event: Some(name), data, .. } => {
-            let reason = data.as_ref().and_then(|data| data["reason"].as_str()).map(String::from);
+            let reason =
+                data.as_ref().and_then(|data| data["reason"].as_str().or(data["status"].as_str())).map(String::from);
             Message::Event(Event { name, reason })
         }
         Line { error: Some(complaint), id, .. } => Message::Reply(id.unwrap_or(0), Err(complaint.desc)),

@@ -1,30 +1,19 @@
 //! Many tests, each in a machine of its own, as many at a time as the host has CPUs for.
 
 mod events;
+mod ground;
 mod policy;
 mod slots;
 
-use std::{
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
-    sync::mpsc::{Sender, channel},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{io, path::PathBuf, sync::mpsc::channel, thread, time::Instant};
 
+pub use crate::session::Origin;
 use crate::{
-    Emulator, Error,
-    accel::Chosen,
-    filter::Selection,
-    image::Image,
-    listing::Test,
-    machine::{Configuration, Shape},
-    process::Interrupts,
-    session::{Evidence, Limits, Session},
-    verdict::{Judgement, Verdict, judge},
+    Emulator, Error, accel::Chosen, filter::Selection, image::Image, listing::Test, machine::Shape,
+    process::Interrupts, session::Limits,
 };
-pub use events::{Origin, Plan, Report, Sink, Summary};
+pub use events::{Plan, Report, Sink, Summary};
+use ground::Ground;
 pub use policy::{Isolation, Policy};
 use slots::Queue;
 
@@ -59,11 +48,25 @@ pub fn host_cpus() -> u32 {
     thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX))
 }
 
+/// A test that is to be run, or run again.
+#[derive(Clone, Copy, Debug)]
+struct Job<'a> {
+    test: &'a Test,
+    /// Which repetition, from 1.
+    round: u32,
+    /// Which attempt in this round, from 1.
+    attempt: u32,
+}
+
 enum News<'a> {
+    Note(String),
     Output(&'a Test, Vec<u8>),
     Finished(Box<Report<'a>>),
-    /// The test was cut short by an interrupt; so many slots are free.
-    Abandoned(u32),
+    /// The test was cut short by an interrupt.
+    Abandoned {
+        lane: u32,
+        slots: u32,
+    },
 }
 
 impl Suite<'_> {
@@ -82,7 +85,7 @@ impl Suite<'_> {
     ) -> Result<Summary, Error> {
         let started = Instant::now();
         let mut summary = Summary {
-            total: selection.run.len(),
+            total: selection.run.len() * self.policy.repeat as usize,
             ignored: selection.ignored.len(),
             filtered_out: selection.filtered_out,
             ..Summary::default()
@@ -94,12 +97,17 @@ impl Suite<'_> {
         Ok(summary)
     }
 
+    /// How many slots there are. Tests that share machines follow each other.
+    fn slots(&self) -> u32 {
+        if self.policy.isolation == Isolation::None { 1 } else { self.jobs.max(1) }
+    }
+
     fn begin(&self, selection: &Selection<'_>, sink: &mut dyn Sink) -> io::Result<()> {
         sink.began(&Plan {
-            tests: selection.run.len(),
+            tests: selection.run.len() * self.policy.repeat as usize,
             ignored: selection.ignored.len(),
             filtered_out: selection.filtered_out,
-            jobs: self.jobs,
+            jobs: self.slots(),
             machine: format!("{}, {}", self.shape, self.chosen.accelerator),
             isolation: self.policy.isolation,
             seed: self.policy.seed,
@@ -114,107 +122,77 @@ impl Suite<'_> {
         interrupts: &Interrupts,
         summary: &mut Summary,
     ) -> io::Result<()> {
-        let needs = |test: &&Test| test.needs.over(&self.shape).cpus;
-        let mut queue = Queue::new(selection.run.iter().map(|test| (*test, needs(test))), self.jobs);
-        let output = sink.wants_output();
+        let rounds = 1..=self.policy.repeat;
+        let jobs = rounds.flat_map(|round| selection.run.iter().map(move |&test| Job { test, round, attempt: 1 }));
+        let width = |test: &Test| test.needs.over(&self.shape).cpus;
+        let mut queue = Queue::new(jobs.map(|job| (job, width(job.test))), self.slots());
+        let ground = Ground::new(self, interrupts, sink.wants_output());
+        queue.waiting().for_each(|job| ground.expect(job.test));
         thread::scope(|scope| {
             let (news, incoming) = channel();
+            let mut lanes = Lanes::default();
+            let mut go_on = true;
             // A sink that fails is not told of anything more, but the machines that run are waited for.
             let mut told = Ok(());
             loop {
-                while told.is_ok() && interrupts.signal().is_none() {
-                    let Some((test, slots)) = queue.take() else { break };
-                    told = sink.started(test);
-                    let news = news.clone();
-                    scope.spawn(move || self.one(test, slots, interrupts, output, &news));
+                while go_on && told.is_ok() && interrupts.signal().is_none() {
+                    let Some((job, slots)) = queue.take() else { break };
+                    let lane = lanes.take();
+                    told = sink.started(job.test);
+                    let (news, ground) = (news.clone(), &ground);
+                    scope.spawn(move || ground.run(job, lane, slots, &news));
                 }
                 if queue.is_idle() {
                     return told;
                 }
                 match incoming.recv().map_err(io::Error::other)? {
+                    News::Note(text) if told.is_ok() => told = sink.noted(&text),
                     News::Output(test, bytes) if told.is_ok() => told = sink.output(test, &bytes),
-                    News::Output(..) => {}
-                    News::Abandoned(slots) => queue.give_back(slots),
+                    News::Note(_) | News::Output(..) => {}
+                    News::Abandoned { lane, slots } => {
+                        queue.give_back(slots);
+                        lanes.give_back(lane);
+                    }
                     News::Finished(report) => {
                         queue.give_back(queue.slots_for(report.shape.cpus));
-                        *if report.passed() { &mut summary.passed } else { &mut summary.failed } += 1;
+                        lanes.give_back(report.lane);
+                        let again = !report.passed() && report.attempt <= self.policy.retries;
+                        if again {
+                            let job = Job { test: report.test, round: report.round, attempt: report.attempt + 1 };
+                            ground.expect(job.test);
+                            queue.push(job, width(job.test));
+                        } else {
+                            summary.count(&report);
+                            go_on &= report.passed() || !self.policy.until_fail;
+                        }
                         if told.is_ok() {
-                            told = sink.finished(&report);
+                            told = if again { sink.retrying(&report) } else { sink.finished(&report) };
                         }
                     }
                 }
             }
         })
     }
-
-    /// Runs one test and sends the news of it.
-    fn one<'t>(&self, test: &'t Test, slots: u32, interrupts: &Interrupts, output: bool, news: &Sender<News<'t>>) {
-        let started = Instant::now();
-        let shape = test.needs.over(&self.shape);
-        // The run waits for news of every test, so there must be some even when the harness itself breaks down here.
-        // What it was at work on is dropped then, and its machine with it.
-        let attempt = || self.attempt(test, &shape, slots, interrupts, output, news);
-        let (judgement, evidence) = match catch_unwind(AssertUnwindSafe(attempt)) {
-            Ok(Ok(evidence)) => (judge(test, self.count, &evidence), Some(evidence)),
-            Ok(Err(Error::Interrupted(_))) => return drop(news.send(News::Abandoned(slots))),
-            Ok(Err(error)) => (Judgement { verdict: Verdict::EmulatorFailure, why: error.to_string() }, None),
-            Err(_) => {
-                let why = "the harness itself panicked, as standard error says: report that".into();
-                (Judgement { verdict: Verdict::EmulatorFailure, why }, None)
-            }
-        };
-        let report = Report {
-            test,
-            shape,
-            judgement,
-            evidence,
-            elapsed: started.elapsed(),
-            started: Duration::ZERO,
-            lane: 0,
-            origin: Some(Origin::Boot),
-            round: 1,
-            attempt: 1,
-            seed: self.policy.seed,
-            artifact: None,
-        };
-        drop(news.send(News::Finished(Box::new(report))));
-    }
-
-    fn attempt<'t>(
-        &self,
-        test: &'t Test,
-        shape: &Shape,
-        slots: u32,
-        interrupts: &Interrupts,
-        output: bool,
-        news: &Sender<News<'t>>,
-    ) -> Result<Evidence, Error> {
-        let mut configuration = Configuration::serving(shape.clone(), self.chosen.accelerator, slots);
-        if !self.command_line.is_empty() {
-            configuration.command_line = format!("{} {}", configuration.command_line, self.command_line);
-        }
-        let limits = Limits { test: test.timeout.unwrap_or(self.limits.test), ..self.limits };
-        // Nobody listens only when the run has failed otherwise; so below.
-        let tap = |bytes: &[u8]| {
-            if output {
-                drop(news.send(News::Output(test, bytes.into())));
-            }
-        };
-        let session = Session {
-            emulator: self.emulator,
-            image: self.image,
-            configuration: &configuration,
-            limits: limits.scaled(self.chosen.slowness * crowding(shape.cpus, slots)),
-            count: self.count,
-            interrupts,
-        };
-        session.run_tapped(test.index, &tap)
-    }
 }
 
-/// How many times longer a machine may take whose CPUs share fewer host CPUs.
-fn crowding(cpus: u32, slots: u32) -> f64 {
-    f64::from(cpus) / f64::from(slots.max(1))
+/// Which lanes are taken.
+#[derive(Debug, Default)]
+struct Lanes(Vec<bool>);
+
+impl Lanes {
+    /// Takes the lowest free one.
+    fn take(&mut self) -> u32 {
+        let lane = self.0.iter().position(|taken| !taken).unwrap_or(self.0.len());
+        if lane == self.0.len() {
+            self.0.push(true);
+        }
+        self.0[lane] = true;
+        lane as u32
+    }
+
+    fn give_back(&mut self, lane: u32) {
+        self.0[lane as usize] = false;
+    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub struct Descriptor {
     pub timeout_ms: u32,
     pub cpus: u32,
     pub memory_mib: u32,
+    pub tier: layout::Tier,
 }
 
 /// Builds an ELF file.
@@ -111,6 +112,7 @@ fn write_descriptor(content: &mut Vec<u8>, at: usize, descriptor: &Descriptor) {
         (layout::TIMEOUT_MS, descriptor.timeout_ms),
         (layout::CPUS, descriptor.cpus),
         (layout::MEMORY_MIB, descriptor.memory_mib),
+        (layout::TIER, descriptor.tier as u32),
     ];
     for (field, number) in numbers {
         put(content, at + field, &number.to_le_bytes());

@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -33,21 +34,27 @@ impl Fake {
              say() {{ printf '%s\\r\\n' \"$1\" >&5; }}\n\
              {body}\n"
         );
-        // Written by another process: a program cannot be executed while anyone, such as a child that another test
-        // is just starting, holds it open for writing.
-        let mut writer = Command::new("sh")
-            .args(["-c", "cat > \"$0\" && chmod +x \"$0\""])
-            .arg(&program)
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        writer.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-        assert!(writer.wait().unwrap().success());
+        write(&program, &script);
         let emulator = Emulator::at(&program).unwrap();
         let image = Image::bare(&directory.path().join("no-kernel"));
         let configuration = Configuration::serving(Shape::default(), Accelerator::Tcg, 1);
         Self { _directory: directory, emulator, image, configuration }
     }
+}
+
+/// Writes a script that can be executed at once.
+///
+/// Another process does it: a program cannot be executed while anyone, such as a child that another test is just
+/// starting, holds it open for writing.
+pub fn write(program: &Path, script: &str) {
+    let mut writer = Command::new("sh")
+        .args(["-c", "cat > \"$0\" && chmod +x \"$0\""])
+        .arg(program)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    writer.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    assert!(writer.wait().unwrap().success());
 }
 
 /// A shell command that writes these bytes.

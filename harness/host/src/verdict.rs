@@ -9,7 +9,7 @@ mod witness;
 
 use std::fmt;
 
-use steward_harness_wire::VERSION;
+use steward_harness_wire::{VERSION, word};
 
 use crate::{
     listing::Test,
@@ -20,12 +20,12 @@ use protocol::violation;
 use witness::{exception, seconds};
 pub use witness::{signal_name, witnesses};
 
-/// QEMU's exit status when the guest wrote its word for "passed", 0x10, to the debug-exit device.
-pub const EXIT_PASSED: i32 = 0x10 * 2 + 1;
-/// The same for "failed", 0x11.
-pub const EXIT_FAILED: i32 = 0x11 * 2 + 1;
-/// The same for the loader's "nothing to start", 0x12.
-pub const EXIT_LOADER: i32 = 0x12 * 2 + 1;
+/// QEMU's exit status when the guest wrote its word for "passed" to the debug-exit device.
+pub const EXIT_PASSED: i32 = word::exit_status(word::PASSED);
+/// The same for "failed".
+pub const EXIT_FAILED: i32 = word::exit_status(word::FAILED);
+/// The same for the loader's "nothing to start".
+pub const EXIT_LOADER: i32 = word::exit_status(word::LOADER);
 
 /// Part of one CPU below which a machine that was not halted did not get enough of the host to be judged.
 const STARVED: f64 = 0.25;
@@ -182,7 +182,7 @@ fn boot(count: u32, evidence: &Evidence) -> Option<Judgement> {
         Some((_, _, tests)) if tests != count => garbled(format!(
             "the kernel counts {tests} tests, and its ELF file holds {count}: one of them has lost some"
         )),
-        Some((sequence, ..)) if sequence != 0 => {
+        Some((sequence, ..)) if sequence != evidence.resumes => {
             garbled(format!("the kernel's hello bears sequence number {sequence}: the records before it are lost"))
         }
         Some(_) => None,
@@ -259,9 +259,7 @@ fn run(test: &Test, evidence: &Evidence) -> Judgement {
             let as_it_should = || format!("{}, as it should", panicked(message, place));
             confirmed(evidence, "that the test panicked as it should", as_it_should)
         }
-        Some(_) if evidence.ending == Ending::Exited(Exit::Status(EXIT_PASSED)) => {
-            contradicted("that the test failed", &witness::ending(evidence))
-        }
+        Some(_) if says_passed(evidence.ending) => contradicted("that the test failed", &witness::ending(evidence)),
         Some(Said::Finished { outcome: Outcome::Failed(why), .. }) => judgement(Verdict::Fail, why.clone()),
         Some(Said::Finished { outcome: Outcome::Leaked(what), .. }) => judgement(Verdict::Leak, what.clone()),
         Some(Said::Panicked { message, place, .. }) => judgement(Verdict::Panic, panicked(message, place)),
@@ -270,6 +268,11 @@ fn run(test: &Test, evidence: &Evidence) -> Judgement {
         }
         _ => unended(evidence).unwrap_or_else(|| truncated(evidence)),
     }
+}
+
+/// Whether the guest's last word, apart from its records, is that the test passed.
+fn says_passed(ending: Ending) -> bool {
+    ending == Ending::Exited(Exit::Status(EXIT_PASSED)) || ending == Ending::Parked { word: word::PASSED.into() }
 }
 
 fn contradicted(says: &str, but: &str) -> Judgement {
@@ -281,7 +284,7 @@ fn confirmed(evidence: &Evidence, says: &str, passed: impl FnOnce() -> String) -
     if let Some(otherwise) = unended(evidence) {
         return otherwise;
     }
-    if evidence.ending != Ending::Exited(Exit::Status(EXIT_PASSED)) {
+    if !says_passed(evidence.ending) && evidence.ending != Ending::Served {
         return contradicted(says, &witness::ending(evidence));
     }
     match evidence.shutdown_reason() {

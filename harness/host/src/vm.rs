@@ -5,7 +5,7 @@ mod channel;
 use std::{
     collections::VecDeque,
     os::{
-        fd::{BorrowedFd, OwnedFd},
+        fd::{BorrowedFd, OwnedFd, RawFd},
         unix::process::ExitStatusExt,
     },
     process::{Command, ExitStatus, Stdio},
@@ -78,6 +78,8 @@ pub struct Vm {
     events: VecDeque<Event>,
     replies: Vec<(u64, Result<Value, String>)>,
     last_id: u64,
+    /// Commands whose answers nobody waits for.
+    told: Vec<u64>,
     log: EmulatorLog,
     interrupts: Interrupts,
     /// Set once it was killed: when to stop waiting for what it had sent before.
@@ -96,6 +98,25 @@ impl Vm {
         image: &Image,
         interrupts: &Interrupts,
     ) -> Result<Self, Error> {
+        let mut vm = Self::launch(emulator, configuration, image, interrupts, Vec::new())?;
+        if configuration.gdb.as_ref().is_none_or(|gdb| gdb.start == Start::AtOnce) {
+            vm.resume();
+        }
+        Ok(vm)
+    }
+
+    /// Starts QEMU, and leaves the machine standing before its first instruction. QEMU inherits `files`, each under
+    /// the descriptor beside it.
+    ///
+    /// # Errors
+    /// As [`Vm::start`].
+    pub fn launch(
+        emulator: &Emulator,
+        configuration: &Configuration,
+        image: &Image,
+        interrupts: &Interrupts,
+        files: Vec<(OwnedFd, RawFd)>,
+    ) -> Result<Self, Error> {
         let no_socket = || Error::io("making a pair of sockets");
         let (com1, com1_far) = Channel::pair().map_err(no_socket())?;
         let (com2, com2_far) = Channel::pair().map_err(no_socket())?;
@@ -104,8 +125,9 @@ impl Vm {
         command.args(configuration.arguments(image, LINES));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let far_ends = [(com1_far, LINES.com1), (com2_far, LINES.com2), (qmp_far, LINES.qmp)];
-        let mappings = far_ends.map(|(end, child_fd)| FdMapping { parent_fd: OwnedFd::from(end), child_fd });
-        command.fd_mappings(Vec::from(mappings)).map_err(|error| Error::Emulator(error.to_string()))?;
+        let far_ends = far_ends.map(|(end, child_fd)| (OwnedFd::from(end), child_fd)).into_iter().chain(files);
+        let mappings = far_ends.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
+        command.fd_mappings(mappings).map_err(|error| Error::Emulator(error.to_string()))?;
         let cannot = |error| Error::Emulator(format!("{} cannot be started: {error}", emulator.program().display()));
         let mut process = Process::spawn(command).map_err(cannot)?;
         let stderr = process.take_stderr().map(OwnedFd::from);
@@ -120,17 +142,20 @@ impl Vm {
             events: VecDeque::new(),
             replies: Vec::new(),
             last_id: 0,
+            told: Vec::new(),
             log: EmulatorLog::default(),
             interrupts: interrupts.clone(),
             killed: None,
         };
-        // Both wait in the socket until QEMU reads them. The machine stands still before `cont`, so no event of
-        // its life comes before QEMU has agreed to send events.
+        // It waits in the socket until QEMU reads it. The machine stands still before `cont`, so no event of its life
+        // comes before QEMU has agreed to send events.
         vm.tell("qmp_capabilities", None);
-        if configuration.gdb.as_ref().is_none_or(|gdb| gdb.start == Start::AtOnce) {
-            vm.tell("cont", None);
-        }
         Ok(vm)
+    }
+
+    /// Lets the machine run; does not wait.
+    pub fn resume(&mut self) {
+        self.tell("cont", None);
     }
 
     /// Waits until something comes, `deadline` passes, or the harness is asked to stop.
@@ -178,7 +203,7 @@ impl Vm {
     /// # Errors
     /// QEMU's complaint, or that no answer came.
     pub fn ask(&mut self, name: &str, arguments: Option<&Value>, limit: Duration) -> Result<Value, String> {
-        let id = self.tell(name, arguments);
+        let id = self.command(name, arguments);
         let deadline = Instant::now() + limit;
         loop {
             if let Some(place) = self.replies.iter().position(|(reply, _)| *reply == id) {
@@ -186,6 +211,9 @@ impl Vm {
             }
             if self.is_over() || self.qmp.is_closed() {
                 return Err(String::from("QEMU has ended"));
+            }
+            if self.interrupts.signal().is_some() {
+                return Err(String::from("the harness was asked to stop"));
             }
             if Instant::now() >= deadline {
                 return Err(format!("QEMU did not answer `{name}` within {} ms", limit.as_millis()));
@@ -252,7 +280,13 @@ impl Vm {
         &self.log.messages
     }
 
-    fn tell(&mut self, name: &str, arguments: Option<&Value>) -> u64 {
+    /// Asks QEMU for something whose answer nobody waits for.
+    fn tell(&mut self, name: &str, arguments: Option<&Value>) {
+        let id = self.command(name, arguments);
+        self.told.push(id);
+    }
+
+    fn command(&mut self, name: &str, arguments: Option<&Value>) -> u64 {
         self.last_id += 1;
         self.qmp.send(qmp::command(self.last_id, name, arguments).as_bytes());
         self.last_id
@@ -330,8 +364,11 @@ impl Vm {
         if let Err(complaint) = &result {
             self.log.message(complaint.clone());
         }
-        // Nobody waits for the answers to what was only told; there are but three of those in a machine's life.
-        self.replies.push((id, result));
+        if self.told.contains(&id) {
+            self.told.retain(|told| *told != id);
+        } else {
+            self.replies.push((id, result));
+        }
     }
 }
 

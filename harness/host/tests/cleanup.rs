@@ -92,12 +92,18 @@ struct Run {
 
 impl Run {
     fn start(fixture_name: &str) -> Self {
+        Self::start_with(fixture_name, &[])
+    }
+
+    /// Runs the fixture's tests with more options.
+    fn start_with(fixture_name: &str, options: &[&str]) -> Self {
         let (output, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let file = fs::File::create(output.path().join("text")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_steward-harness"));
         command
             .arg(fixture(fixture_name))
             .args(["--accel", "tcg", "--test-threads", "2"])
+            .args(options)
             .env("TMPDIR", scratch.path())
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
@@ -146,11 +152,19 @@ fn assert_all_gone(machines: &[Process]) {
     wait_for("the end of every machine", END, || machines.iter().all(|machine| !machine.is_alive()).then_some(()));
 }
 
-/// `tell` ends a harness under which two machines run; gives its status and output.
-fn interrupted_by(tell: impl FnOnce(Pid)) -> (ExitStatus, String) {
-    // This kernel never says a word: its machines stay for as long as the harness is patient.
-    let mut run = Run::start("panic-early");
-    let machines = run.await_machines(2);
+/// What runs when a harness is told to end: a kernel, options, and how many machines that makes.
+struct Scene(&'static str, &'static [&'static str], usize);
+
+/// Machines that boot for as long as the harness is patient: this kernel never says a word.
+const BOOTING: Scene = Scene("panic-early", &["--isolation", "boot"], 2);
+/// Machines at different points of a fork: one that is to be saved still boots, and clones run tests that never end.
+const FORKING: [Scene; 2] =
+    [Scene("panic-early", &["--isolation", "test"], 1), Scene("silent-after-hello", &["--repeat", "2"], 2)];
+
+/// `tell` ends a harness under which machines run; gives its status and output.
+fn interrupted_by(&Scene(kernel, options, count): &Scene, tell: impl Fn(Pid)) -> (ExitStatus, String) {
+    let mut run = Run::start_with(kernel, options);
+    let machines = run.await_machines(count);
     tell(run.pid());
     let end = run.end(END);
     assert_all_gone(&machines);
@@ -162,7 +176,7 @@ fn interrupted_by(tell: impl FnOnce(Pid)) -> (ExitStatus, String) {
 #[test]
 fn an_interrupt_or_a_request_to_end_ends_all_machines_and_says_so() {
     for signal in [Signal::INT, Signal::QUIT, Signal::TERM] {
-        let (status, text) = interrupted_by(|pid| kill_process(pid, signal).unwrap());
+        let (status, text) = interrupted_by(&BOOTING, |pid| kill_process(pid, signal).unwrap());
         assert_eq!(status.code(), Some(128 + signal.as_raw()), "{text}");
         assert!(text.contains("interrupted"), "{text}");
     }
@@ -172,7 +186,7 @@ fn an_interrupt_or_a_request_to_end_ends_all_machines_and_says_so() {
 #[test]
 fn a_signal_to_the_whole_process_group_is_an_interrupt_too() {
     for signal in [Signal::INT, Signal::TERM] {
-        let (status, text) = interrupted_by(|pid| kill_process_group(pid, signal).unwrap());
+        let (status, text) = interrupted_by(&BOOTING, |pid| kill_process_group(pid, signal).unwrap());
         assert_eq!(status.code(), Some(128 + signal.as_raw()), "{text}");
         assert!(text.contains("interrupted"), "{text}");
     }
@@ -180,13 +194,24 @@ fn a_signal_to_the_whole_process_group_is_an_interrupt_too() {
 
 #[test]
 fn a_killed_harness_takes_its_machines_with_it() {
-    let (status, _) = interrupted_by(|pid| kill_process(pid, Signal::KILL).unwrap());
-    assert_eq!(status.signal(), Some(Signal::KILL.as_raw()));
+    for scene in [&BOOTING, &FORKING[0], &FORKING[1]] {
+        let (status, _) = interrupted_by(scene, |pid| kill_process(pid, Signal::KILL).unwrap());
+        assert_eq!(status.signal(), Some(Signal::KILL.as_raw()));
+    }
+}
+
+#[test]
+fn machines_that_are_saved_or_cloned_end_with_the_harness_too() {
+    for scene in &FORKING {
+        let (status, text) = interrupted_by(scene, |pid| kill_process_group(pid, Signal::INT).unwrap());
+        assert_eq!(status.code(), Some(130), "{text}");
+        assert!(text.contains("interrupted"), "{text}");
+    }
 }
 
 #[test]
 fn a_machine_that_is_killed_is_named_and_the_other_tests_finish() {
-    let mut run = Run::start("panic-early");
+    let mut run = Run::start_with("panic-early", &["--isolation", "boot"]);
     let machines = run.await_machines(2);
     kill_process(Pid::from_raw(machines[0].pid).unwrap(), Signal::KILL).unwrap();
     // The other one goes on; what it is waited for would take long, so it is killed in its turn, another way.
@@ -253,16 +278,28 @@ fn a_kernel_without_tests_is_an_error_unless_it_is_only_listed() {
 }
 
 #[test]
-fn a_loader_whose_sources_are_near_is_brought_up_to_date_before_it_is_used() {
-    let output = Command::new(env!("CARGO_BIN_EXE_steward-harness"))
-        .arg(fixture("pass"))
-        .args(["--accel", "tcg"])
-        .current_dir(built::workspace())
-        .env("CARGO", "false")
-        .env_remove("STEWARD_LOADER")
-        .output()
-        .expect("the harness can be executed");
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(101), "{text}");
+fn a_loader_that_may_be_older_than_its_sources_is_built_before_it_is_used_and_others_are_not() {
+    let run = |kernel: &Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_steward-harness"))
+            .arg(kernel)
+            .args(["--accel", "tcg"])
+            .current_dir(built::workspace())
+            .env("CARGO", "false")
+            .env_remove("STEWARD_LOADER")
+            .output()
+            .expect("the harness can be executed");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    // Nothing is known about the loader of a target directory that holds nothing but a kernel.
+    let target = tempfile::tempdir().unwrap();
+    let kernel = target.path().join("x86_64-unknown-none/debug/kernel");
+    fs::create_dir_all(kernel.parent().unwrap()).unwrap();
+    fs::copy(fixture("pass"), &kernel).unwrap();
+    let (status, text) = run(&kernel);
+    assert_eq!(status, Some(101), "{text}");
     assert!(text.contains("could not build the loader"), "{text}");
+    // That of the workspace is brought up to date by any run; then cargo is not needed any more.
+    assert_eq!(Run::start("pass").end(START).0.code(), Some(0));
+    let (status, text) = run(fixture("pass"));
+    assert_eq!(status, Some(0), "{text}");
 }

@@ -5,7 +5,7 @@ mod built;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt, fs,
+    fmt, fs, io,
     path::PathBuf,
     sync::{
         Mutex, OnceLock,
@@ -18,20 +18,27 @@ use std::{
 use steward_harness::{
     Emulator,
     accel::{self, Chosen, Request},
+    filter::{Filter, Ignored},
+    fork::Snapshot,
     image::{Image, cache_directory},
-    listing::{Listing, Test},
+    listing::{Listing, Test, Tier},
     machine::{Configuration, Kind, Shape},
     process::Interrupts,
-    session::{Evidence, Limits, Session},
+    session::{Ending, Evidence, Exit, Limits, Origin, Request as TestRequest, Session, Stand},
     sources,
-    verdict::{Judgement, Verdict, judge, witnesses},
+    suite::{Isolation, Policy, Report, Sink, Suite},
+    verdict::{EXIT_PASSED, Judgement, Verdict, judge, witnesses},
 };
+use steward_harness_wire::{After, Command, MAX_FRAME, Nonce, encode};
+use tempfile::TempDir;
 
 /// Limits for what is to come to an end by itself: far more than it takes, so that only a real hang exceeds them.
 const GENEROUS: Limits =
     Limits { boot: Duration::from_secs(30), test: Duration::from_secs(30), end: Duration::from_secs(30) };
 /// Limit for the boot of a kernel that is declared to keep silent. One that ends by itself gets all the time it needs.
 const NO_HELLO: Duration = Duration::from_secs(5);
+/// Limit for the end of a machine that is declared to outlive its test.
+const NO_END: Duration = Duration::from_secs(3);
 /// How often a test is run again, with four times the patience, when the host was too busy to judge it.
 const RETRIES: u32 = 2;
 
@@ -41,11 +48,25 @@ struct Row {
     line: usize,
     fixture: String,
     test: String,
+    /// In a machine of the test's own.
     verdict: String,
+    /// In isolation none; `None` where nothing is declared.
+    verdict_shared: Option<String>,
     because: String,
 }
 
 impl Row {
+    /// Reads a line of the table; its header says what stands where.
+    fn read(line: usize, text: &str) -> Self {
+        let mut words = text.split_whitespace().map(String::from);
+        let mut word = || words.next().unwrap_or_else(|| panic!("verdicts.txt, line {line}: too few columns"));
+        let (fixture, test, declared) = (word(), word(), word());
+        let (verdict, shared) = declared.split_once("/none=").unwrap_or((&declared, &declared));
+        let verdict_shared = (shared != "-").then(|| shared.to_owned());
+        let because = words.collect::<Vec<_>>().join(" ");
+        Self { line, fixture, test, verdict: verdict.to_owned(), verdict_shared, because }
+    }
+
     /// The test's name in the kernel: Cargo makes a crate's name of a program's.
     fn full_name(&self) -> String {
         format!("{}::{}", self.fixture.replace('-', "_"), self.test)
@@ -64,25 +85,11 @@ struct Fixture {
     listing: Listing,
 }
 
-impl Fixture {
-    fn test(&self, row: &Row) -> Option<&Test> {
-        let name = row.full_name();
-        self.listing.tests.iter().find(|test| test.name == name)
-    }
-}
-
 fn table() -> Vec<Row> {
     let path = built::workspace().join("harness/fixtures/verdicts.txt");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("reading {}: {error}", path.display()));
     let lines = (1..).zip(text.lines()).filter(|(_, text)| !text.is_empty() && !text.starts_with('#'));
-    lines
-        .map(|(line, text)| {
-            let mut words = text.split_whitespace().map(String::from);
-            let mut word = || words.next().unwrap_or_else(|| panic!("verdicts.txt, line {line}: too few columns"));
-            let (fixture, test, verdict) = (word(), word(), word());
-            Row { line, fixture, test, verdict, because: words.collect::<Vec<_>>().join(" ") }
-        })
-        .collect()
+    lines.map(|(line, text)| Row::read(line, text)).collect()
 }
 
 /// Builds the fixtures, once in this process, and lists their tests.
@@ -104,6 +111,36 @@ struct Bench {
     emulator: Emulator,
     interrupts: Interrupts,
     chosen: Chosen,
+    /// Where these runs keep their snapshots.
+    cache: TempDir,
+}
+
+/// How a fixture's tests are run.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    isolation: Isolation,
+    kind: Kind,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "isolation {} on {}", self.isolation, self.kind)
+    }
+}
+
+/// Verdicts by the tests' names.
+#[derive(Default)]
+struct Verdicts(BTreeMap<String, (Judgement, String)>);
+
+impl Sink for Verdicts {
+    fn finished(&mut self, report: &Report<'_>) -> io::Result<()> {
+        let witnesses = report.evidence.as_ref().map(witnesses).unwrap_or_default();
+        let origin = report.origin.map_or("no machine", Origin::id);
+        let log = report.evidence.as_ref().map(|evidence| evidence.log.last_lines(5)).unwrap_or_default();
+        let seen = format!("{origin}: {witnesses:?}\n    log: {log}");
+        self.0.insert(report.test.name.clone(), (report.judgement.clone(), seen));
+        Ok(())
+    }
 }
 
 impl Bench {
@@ -112,64 +149,106 @@ impl Bench {
         let emulator = Emulator::find().unwrap_or_else(|error| panic!("the fixtures need QEMU: {error}"));
         let interrupts = Interrupts::none().expect("there is a pipe left");
         let elf = &fixtures()["pass"].elf;
-        let cache = cache_directory(elf);
-        let image = Image::build(elf, &[], &cache).unwrap_or_else(|error| panic!("{error}"));
-        let chosen = accel::choose(Request::Tcg, &emulator, &image, &cache, &interrupts);
-        Self { emulator, interrupts, chosen: chosen.unwrap_or_else(|error| panic!("{error}")) }
+        let image = Self::image(&fixtures()["pass"]);
+        let chosen = accel::choose(Request::Tcg, &emulator, &image, &cache_directory(elf), &interrupts);
+        let chosen = chosen.unwrap_or_else(|error| panic!("{error}"));
+        Self { emulator, interrupts, chosen, cache: TempDir::new().expect("there is room for a cache") }
     }
 
-    fn run(&self, fixture: &Fixture, test: &Test, kind: Kind, limits: Limits) -> (Judgement, Evidence) {
+    fn image(fixture: &Fixture) -> Image {
         let image = Image::build(&fixture.elf, &[], &cache_directory(&fixture.elf));
-        let image = &image.unwrap_or_else(|error| panic!("{error}"));
-        let shape = Shape { kind, ..Shape::default() };
-        let configuration = &Configuration::serving(shape, self.chosen.accelerator, 1);
-        let count = fixture.listing.tests.len() as u32;
-        let (emulator, interrupts) = (&self.emulator, &self.interrupts);
-        let mut limits = limits.scaled(self.chosen.slowness);
+        image.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Runs all tests of a fixture.
+    fn verdicts(&self, fixture: &Fixture, rows: &[&Row], way: Way) -> Verdicts {
+        let silent = rows.iter().any(|row| row.because == "no hello");
+        let hangs = rows.iter().any(|row| row.verdict.starts_with("hang"));
+        let mut limits = Limits {
+            boot: if silent { NO_HELLO } else { GENEROUS.boot },
+            end: if hangs { NO_END } else { GENEROUS.end },
+            ..GENEROUS
+        };
+        let filter = Filter { ignored: Ignored::Include, tier: Tier::Soak, ..Filter::default() };
         for retry in 0.. {
-            let session = Session { emulator, image, configuration, limits, count, interrupts };
-            let evidence = session.run(test.index).unwrap_or_else(|error| panic!("{}: {error}", test.name));
-            let judgement = judge(test, count, &evidence);
-            if judgement.verdict != Verdict::HostStarvation || retry == RETRIES {
-                return (judgement, evidence);
+            let suite = Suite {
+                emulator: &self.emulator,
+                image: &Self::image(fixture),
+                count: fixture.listing.count(),
+                shape: Shape { kind: way.kind, ..Shape::default() },
+                chosen: &self.chosen,
+                jobs: 1,
+                limits,
+                command_line: String::new(),
+                policy: Policy { isolation: way.isolation, ..Policy::default() },
+                cache: self.cache.path().into(),
+            };
+            let mut verdicts = Verdicts::default();
+            let summary = suite.run(&filter.select(&fixture.listing), &mut verdicts, &self.interrupts);
+            summary.unwrap_or_else(|error| panic!("{error}"));
+            let starved = |(judgement, _): &(Judgement, String)| judgement.verdict == Verdict::HostStarvation;
+            if retry == RETRIES || !verdicts.0.values().any(starved) {
+                return verdicts;
             }
             limits = limits.scaled(4.0);
         }
         unreachable!("the last retry returns")
     }
 
-    /// Runs the test of a row; `Err` says how the verdict differs from the declared one.
-    fn try_row(&self, row: &Row) -> Result<(), String> {
-        let fixture = fixtures().get(&row.fixture).ok_or_else(|| format!("{row}: there is no such fixture"))?;
-        let test = fixture.test(row).ok_or_else(|| format!("{row}: the fixture has no such test"))?;
-        let boot = if row.because == "no hello" { NO_HELLO } else { GENEROUS.boot };
-        let limits = Limits { boot, test: test.timeout.unwrap_or(GENEROUS.test), ..GENEROUS };
-        let (Judgement { verdict, why }, evidence) = self.run(fixture, test, Kind::Q35, limits);
-        if verdict.id() == row.verdict && why.contains(&row.because) {
-            return Ok(());
+    /// Runs all tests of a fixture; gives how their verdicts differ from the declared ones.
+    fn differences(&self, rows: &[&Row], way: Way) -> Vec<String> {
+        let row = rows[0];
+        let Some(fixture) = fixtures().get(&row.fixture) else {
+            return vec![format!("{row}: there is no such fixture")];
+        };
+        let mut verdicts = self.verdicts(fixture, rows, way);
+        let differs = |row: &&Row| {
+            let shared = way.isolation == Isolation::None;
+            let declared = if shared { row.verdict_shared.as_ref()? } else { &row.verdict };
+            let Some((Judgement { verdict, why }, seen)) = verdicts.0.remove(&row.full_name()) else {
+                return Some(format!("{row}: the fixture has no such test"));
+            };
+            let as_declared = verdict.id() == *declared && (*declared != row.verdict || why.contains(&row.because));
+            let because = &row.because;
+            let differs =
+                format!("{row}, {way}: declared {declared} because of {because:?}, judged {}: {why}", verdict.id());
+            (!as_declared).then(|| format!("{differs}\n    {seen}"))
+        };
+        rows.iter().filter_map(differs).collect()
+    }
+
+    /// Boots a machine for this test alone, whose kernel ends it by the debug-exit device.
+    fn boot(&self, fixture: &Fixture, test: &Test, kind: Kind) -> (Judgement, Evidence) {
+        let configuration = Configuration::serving(Shape { kind, ..Shape::default() }, self.chosen.accelerator, 1);
+        let image = Self::image(fixture);
+        let session = self.session(fixture, &image, &configuration);
+        let request = TestRequest { index: test.index, seed: 1, after: After::Exit };
+        let evidence = session.run(request).unwrap_or_else(|error| panic!("{}: {error}", test.name));
+        (judge(test, fixture.listing.count(), &evidence), evidence)
+    }
+
+    fn session<'a>(&'a self, fixture: &Fixture, image: &'a Image, configuration: &'a Configuration) -> Session<'a> {
+        Session {
+            emulator: &self.emulator,
+            image,
+            configuration,
+            limits: GENEROUS.scaled(self.chosen.slowness),
+            count: fixture.listing.count(),
+            interrupts: &self.interrupts,
         }
-        Err(format!(
-            "{row}: declared {} because of {:?}, judged {}: {why}\n    witnesses: {:?}\n    log: {}",
-            row.verdict,
-            row.because,
-            verdict.id(),
-            witnesses(&evidence),
-            evidence.log.last_lines(5)
-        ))
     }
 }
 
 /// Runs `job` for every item, as many at once as there are CPUs, and gives the errors.
-fn in_parallel<T: Sync>(items: &[T], job: impl Fn(&T) -> Result<(), String> + Sync) -> Vec<String> {
+fn in_parallel<T: Sync>(items: &[T], job: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
     let (next, errors) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let workers = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(error) = job(item) {
-                        errors.lock().expect("no worker panics while it holds the lock").push(error);
-                    }
+                    let found = job(item);
+                    errors.lock().expect("no worker panics while it holds the lock").extend(found);
                 }
             });
         }
@@ -177,28 +256,125 @@ fn in_parallel<T: Sync>(items: &[T], job: impl Fn(&T) -> Result<(), String> + Sy
     errors.into_inner().expect("no worker panics while it holds the lock")
 }
 
-#[test]
-fn every_fixture_gets_its_declared_verdict() {
+/// Holds every fixture to its rows, run in these ways.
+fn hold_to_the_table(ways: &[Way]) {
     let bench = Bench::set_up();
-    let mut rows = table();
+    let rows = table();
+    let mut runs = Vec::new();
+    for group in rows.chunk_by(|row, next| row.fixture == next.fixture) {
+        runs.extend(ways.iter().map(|way| (group.iter().collect::<Vec<_>>(), *way)));
+    }
     // What takes its whole time comes first, so that no worker is left alone with it at the end.
-    rows.sort_by_key(|row| {
-        !(row.verdict.starts_with("hang") || row.verdict == "boot-failure" || row.fixture == "flood-log")
-    });
-    let wrong = in_parallel(&rows, |row| bench.try_row(row));
-    assert!(wrong.is_empty(), "{} of {} verdicts are not as declared:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+    let slow = |row: &&Row| row.verdict.starts_with("hang") || row.verdict == "boot-failure";
+    runs.sort_by_key(|(rows, _)| std::cmp::Reverse(rows.iter().copied().filter(slow).count()));
+    let wrong = in_parallel(&runs, |(rows, way)| bench.differences(rows, *way));
+    let all = rows.len() * ways.len();
+    assert!(wrong.is_empty(), "{} of {all} verdicts are not as declared:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+const ISOLATIONS: [Isolation; 3] = [Isolation::Test, Isolation::Boot, Isolation::None];
+
+#[test]
+fn every_fixture_gets_its_declared_verdict_in_every_isolation() {
+    hold_to_the_table(&ISOLATIONS.map(|isolation| Way { isolation, kind: Kind::Q35 }));
 }
 
 #[test]
-fn a_sound_kernel_passes_on_every_machine() {
+#[ignore = "tier verify"]
+fn verify_every_fixture_gets_its_declared_verdict_on_every_other_machine_too() {
+    let ways = [Kind::Pc, Kind::Microvm].map(|kind| ISOLATIONS.map(|isolation| Way { isolation, kind }));
+    hold_to_the_table(ways.as_flattened());
+}
+
+#[test]
+fn a_sound_kernel_that_ends_its_machine_passes_on_every_machine() {
     let bench = Bench::set_up();
     let fixture = &fixtures()["pass"];
     let wrong = in_parallel(&Kind::ALL, |&kind| {
-        let (Judgement { verdict, why }, evidence) = bench.run(fixture, &fixture.listing.tests[0], kind, GENEROUS);
+        let (Judgement { verdict, why }, evidence) = bench.boot(fixture, &fixture.listing.tests[0], kind);
         let log = evidence.log.last_lines(5);
-        if verdict == Verdict::Pass { Ok(()) } else { Err(format!("{kind}: {}: {why}\n{log}", verdict.id())) }
+        let passed = verdict == Verdict::Pass && evidence.ending == Ending::Exited(Exit::Status(EXIT_PASSED));
+        if passed { Vec::new() } else { vec![format!("{kind}: {}: {why}\n{log}", verdict.id())] }
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Input that a reset machine's life before has left unread: garbage, enough to fill the port's buffer, and perhaps a
+/// whole order of that life.
+fn old_input(order: Option<u32>) -> Vec<u8> {
+    let mut bytes = vec![0xa5; 64];
+    bytes.push(0);
+    if let Some(index) = order {
+        let run = Command::Run { nonce: Nonce(0x01d), index, seed: 0, after: After::Park };
+        bytes.extend_from_slice(encode(0, &run, &mut [0; MAX_FRAME]).expect("an order fits a frame"));
+    }
+    bytes
+}
+
+#[test]
+fn input_of_a_life_before_reaches_nobody_and_an_old_order_is_noticed() {
+    let bench = Bench::set_up();
+    let fixture = &fixtures()["old-input"];
+    let test = |name: &str| fixture.listing.tests.iter().find(|test| test.name.ends_with(name)).expect("it is listed");
+    let (first, second) = (test("leaves_input_unread"), test("reads_only_its_own_input"));
+    let configuration = Configuration::serving(Shape::default(), bench.chosen.accelerator, 1);
+    let image = Bench::image(fixture);
+    let session = bench.session(fixture, &image, &configuration);
+    let snapshot = Snapshot::obtain(&session, bench.cache.path()).expect("QEMU runs").expect("a machine can be saved");
+    for order in [None, Some(first.index)] {
+        let mut stand = snapshot.prepare(&session, true).map(|prepared| snapshot.finish(prepared)).unwrap().unwrap();
+        let run = |stand: &mut Stand, test: &Test| {
+            let request = TestRequest { index: test.index, seed: 1, after: After::Park };
+            let evidence = session.run_on(stand, request, &|_| ()).expect("QEMU runs");
+            (judge(test, fixture.listing.count(), &evidence), evidence.ending)
+        };
+        assert_eq!(run(&mut stand, first).0.verdict, Verdict::Pass);
+        stand.send(&old_input(None), &old_input(order));
+        stand.reset().unwrap();
+        let (judgement, ending) = run(&mut stand, second);
+        match order {
+            None => assert_eq!(judgement.verdict, Verdict::Pass, "{}", judgement.why),
+            Some(_) => assert_eq!(ending, Ending::Stale, "{}", judgement.why),
+        }
+    }
+}
+
+#[test]
+fn a_row_may_declare_another_verdict_for_a_shared_machine() {
+    let verdicts = |declared: &str| {
+        let row = Row::read(1, &format!("kernel test {declared} because of this"));
+        assert_eq!(row.because, "because of this");
+        (row.verdict, row.verdict_shared)
+    };
+    assert_eq!(verdicts("pass"), ("pass".into(), Some("pass".into())));
+    assert_eq!(verdicts("pass/none=fail"), ("pass".into(), Some("fail".into())));
+    assert_eq!(verdicts("garbled/none=-"), ("garbled".into(), None));
+    // Every word that stands in the table is a verdict, so that none is declared that cannot come.
+    let known = [
+        Verdict::Pass,
+        Verdict::Fail,
+        Verdict::Leak,
+        Verdict::Panic,
+        Verdict::CpuFault,
+        Verdict::TripleFault,
+        Verdict::Reset,
+        Verdict::Hang { interrupts: true },
+        Verdict::Hang { interrupts: false },
+        Verdict::Truncated,
+        Verdict::Garbled,
+        Verdict::BootFailure,
+    ];
+    for row in table() {
+        for declared in [Some(&row.verdict), row.verdict_shared.as_ref()].into_iter().flatten() {
+            assert!(known.iter().any(|verdict| verdict.id() == *declared), "{row}: `{declared}` is no verdict");
+        }
+    }
+}
+
+#[test]
+fn the_test_that_clobbers_is_listed_before_the_one_that_suffers() {
+    let names: Vec<&str> = fixtures()["clobber"].listing.tests.iter().map(|test| test.name.as_str()).collect();
+    assert_eq!(names, ["clobber::writes_over_its_neighbour", "clobber::finds_its_memory_as_it_was"]);
 }
 
 #[test]
@@ -224,8 +400,10 @@ fn the_attributes_of_a_test_arrive_in_the_listing() {
     };
     assert!(test(("pass", "panics_as_it_should")).should_panic);
     assert_eq!(test(("pass", "is_ignored")).ignored.as_deref(), Some("to be run only when asked for"));
+    assert_eq!(test(("pass", "is_ignored")).tier.name(), "verify");
     assert_eq!(test(("pass", "has_a_time_limit")).timeout, Some(Duration::from_secs(5)));
     let plain = test(("pass", "::returns"));
     assert_eq!((plain.should_panic, &plain.ignored, plain.timeout), (false, &None, None));
+    assert_eq!(plain.tier.name(), "test");
     assert_eq!(plain.file, "harness/fixtures/src/bin/pass.rs");
 }

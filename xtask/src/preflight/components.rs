@@ -14,6 +14,10 @@ pub enum Component {
     Qemu,
     /// OVMF, the UEFI firmware for QEMU.
     Firmware,
+    /// `xorriso`, which makes discs.
+    Xorriso,
+    /// `gdb`, the debugger.
+    Gdb,
     /// The precompiled core library of a target.
     RustTarget(&'static str),
 }
@@ -43,6 +47,8 @@ impl fmt::Display for Component {
         match self {
             Self::Qemu => f.write_str("QEMU"),
             Self::Firmware => f.write_str("OVMF firmware"),
+            Self::Xorriso => f.write_str("xorriso"),
+            Self::Gdb => f.write_str("gdb"),
             Self::RustTarget(target) => write!(f, "Rust target {target}"),
         }
     }
@@ -52,7 +58,7 @@ impl Component {
     /// Whether the system's package manager brings it.
     #[must_use]
     pub fn is_system(self) -> bool {
-        matches!(self, Self::Qemu | Self::Firmware)
+        !matches!(self, Self::RustTarget(_))
     }
 
     /// Looks for it.
@@ -67,6 +73,8 @@ impl Component {
                 .find(|place| Path::new(place).exists())
                 .map(|place| Found { version: String::new(), place: place.into() })
                 .ok_or_else(|| "no OVMF code image in the usual places".to_owned()),
+            Self::Xorriso => find_program("xorriso"),
+            Self::Gdb => find_program("gdb"),
             Self::RustTarget(target) => find_target(target),
         }
     }
@@ -75,6 +83,11 @@ impl Component {
 fn find_qemu() -> Result<Found, String> {
     let emulator = Emulator::find().map_err(|error| error.to_string())?;
     Ok(Found { version: emulator.version().to_string(), place: emulator.program().to_owned() })
+}
+
+fn find_program(name: &str) -> Result<Found, String> {
+    let place = locate(Path::new(name)).ok_or_else(|| "it is not on the search path".to_owned())?;
+    Ok(Found { version: String::new(), place })
 }
 
 fn find_target(target: &str) -> Result<Found, String> {

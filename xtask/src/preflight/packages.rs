@@ -42,20 +42,21 @@ impl Manager {
     /// later then need not ask again.
     #[must_use]
     pub fn packages(self, components: &[Component]) -> Vec<&'static str> {
-        let (qemu, firmware) = match self {
-            Self::Apt => ("qemu-system-x86", "ovmf"),
-            Self::Dnf => ("qemu-system-x86-core", "edk2-ovmf"),
-            Self::Pacman => ("qemu-system-x86", "edk2-ovmf"),
-            Self::Zypper => ("qemu-x86", "qemu-ovmf-x86_64"),
-            Self::Apk => ("qemu-system-x86_64", "ovmf"),
+        let (qemu, firmware, xorriso) = match self {
+            Self::Apt => ("qemu-system-x86", "ovmf", "xorriso"),
+            Self::Dnf => ("qemu-system-x86-core", "edk2-ovmf", "xorriso"),
+            Self::Pacman => ("qemu-system-x86", "edk2-ovmf", "libisoburn"),
+            Self::Zypper => ("qemu-x86", "qemu-ovmf-x86_64", "xorriso"),
+            Self::Apk => ("qemu-system-x86_64", "ovmf", "xorriso"),
         };
-        if components.contains(&Component::Qemu) {
-            vec![qemu, firmware]
-        } else if components.contains(&Component::Firmware) {
-            vec![firmware]
-        } else {
-            Vec::new()
-        }
+        let has = |component| components.contains(&component);
+        let packages = [
+            (has(Component::Qemu), qemu),
+            (has(Component::Qemu) || has(Component::Firmware), firmware),
+            (has(Component::Xorriso), xorriso),
+            (has(Component::Gdb), "gdb"),
+        ];
+        packages.into_iter().filter(|(needed, _)| *needed).map(|(_, package)| package).collect()
     }
 
     /// Program and arguments that install packages without a question.
@@ -94,6 +95,13 @@ mod tests {
         assert_eq!(Manager::Apt.packages(&[Component::Qemu]), ["qemu-system-x86", "ovmf"]);
         assert_eq!(Manager::Apt.packages(&[Component::Firmware]), ["ovmf"]);
         assert!(Manager::Apt.packages(&[Component::RustTarget("x86_64-unknown-none")]).is_empty());
+    }
+
+    #[test]
+    fn xorriso_and_gdb_come_only_when_they_are_needed() {
+        assert_eq!(Manager::Apt.packages(&[Component::Firmware, Component::Xorriso]), ["ovmf", "xorriso"]);
+        assert_eq!(Manager::Dnf.packages(&[Component::Gdb]), ["gdb"]);
+        assert_eq!(Manager::Pacman.packages(&[Component::Xorriso]), ["libisoburn"]);
     }
 
     #[test]

@@ -1,85 +1,122 @@
-//! The tests of the kernel: listed from its ELF file, compared with the sources, run one machine each.
+//! The tests of the kernel: listed from its ELF file, compared with the sources, run in machines.
 
-use std::io::stdout;
+use std::cell::RefCell;
+use std::io;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use steward_harness::Emulator;
-use steward_harness::accel::{self, Request};
-use steward_harness::filter::Filter;
+use steward_harness::accel::{self, Chosen, Request};
+use steward_harness::filter::{Filter, Selection};
+use steward_harness::image::Image;
 use steward_harness::listing::Listing;
 use steward_harness::machine::Shape;
 use steward_harness::process::Interrupts;
-use steward_harness::report::{JsonLines, Style, Terminal};
 use steward_harness::session::Limits;
 use steward_harness::sources::{self, Differences};
-use steward_harness::suite::{Policy, Sink, Suite, Summary, host_cpus};
-use steward_harness::symbols::Symbols;
+use steward_harness::suite::{Policy, Report, Sink, Suite, Summary, host_cpus};
 
+use super::budget::Budget;
 use super::libtest::Totals;
 use crate::images::{self, Build};
 use crate::out::say;
-use crate::style;
 use crate::workspace::{FIXTURES, GUEST, Workspace};
 
-/// How the kernel's tests are run.
+const BUILD: Build = Build { release: false, tests: true };
+
+/// The kernel with its tests, and what runs it.
+pub struct Kernel {
+    /// What the machines boot.
+    pub image: Image,
+    /// Its tests; there is at least one.
+    pub listing: Listing,
+    /// Tests that only the sources or only the ELF file has.
+    pub differences: Differences,
+    /// QEMU.
+    pub emulator: Emulator,
+    /// What executes the machines.
+    pub chosen: Chosen,
+}
+
+/// A run of kernel tests.
 pub struct Run<'a> {
-    /// Substrings of names; none selects all.
-    pub filters: &'a [String],
-    /// How many machines run at once.
+    /// The machine of a test that asks for nothing.
+    pub shape: Shape,
+    /// How the tests are treated.
+    pub policy: Policy,
+    /// How many CPUs of this machine the run may use; `None` for all.
     pub jobs: Option<u32>,
-    /// Print one JSON object a line.
-    pub json: bool,
+    /// Where the time goes to.
+    pub budget: &'a Budget,
     /// Signals that ask to stop.
     pub interrupts: &'a Interrupts,
 }
 
-const BUILD: Build = Build { release: false, tests: true };
+impl Kernel {
+    /// Builds the kernel, and finds what runs it. Differences between sources and ELF file are told.
+    ///
+    /// # Errors
+    /// When the kernel does not build or has no tests at all, or when machines cannot be started.
+    pub fn build(workspace: &Workspace, accel: Request, interrupts: &Interrupts) -> Result<Self> {
+        let image = images::image(workspace, BUILD, interrupts)?;
+        let listing = Listing::read(&image.elf)?;
+        let differences = compare(workspace, &listing)?;
+        if !differences.is_empty() {
+            eprintln!("error: {differences}");
+        }
+        ensure!(!listing.tests.is_empty(), "the kernel has no tests: {differences}");
+        let emulator = Emulator::find()?;
+        let chosen = accel::choose(accel, &emulator, &image, &workspace.cache(), interrupts)?;
+        if let Some(note) = &chosen.note {
+            eprintln!("note: {note}");
+        }
+        Ok(Self { image, listing, differences, emulator, chosen })
+    }
 
-/// Builds the kernel and runs its tests. A difference between sources and ELF file counts as a failed test each.
-///
-/// # Errors
-/// When the kernel does not build, has no tests at all, or the machines cannot be started.
-pub fn run(workspace: &Workspace, run: &Run<'_>) -> Result<Totals> {
-    let image = images::image(workspace, BUILD, run.interrupts)?;
-    let listing = Listing::read(&image.elf)?;
-    let differences = compare(workspace, &listing)?;
-    if !differences.is_empty() {
-        eprintln!("error: {differences}");
+    /// Runs the selected tests.
+    ///
+    /// # Errors
+    /// When the results cannot be told.
+    pub fn run(
+        &self,
+        workspace: &Workspace,
+        selection: &Selection<'_>,
+        run: &Run<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<Summary> {
+        let suite = Suite {
+            emulator: &self.emulator,
+            image: &self.image,
+            count: self.listing.count(),
+            shape: run.shape.clone(),
+            chosen: &self.chosen,
+            jobs: run.jobs.unwrap_or_else(host_cpus),
+            limits: Limits::default(),
+            command_line: String::new(),
+            policy: run.policy.clone(),
+            cache: workspace.cache(),
+        };
+        Ok(run.budget.spend(|| suite.run(selection, sink, run.interrupts))?)
     }
-    ensure!(!listing.tests.is_empty(), "the kernel has no tests: {differences}");
-    let emulator = Emulator::find()?;
-    let chosen = accel::choose(Request::Auto, &emulator, &image, &workspace.cache(), run.interrupts)?;
-    if let Some(note) = &chosen.note {
-        eprintln!("note: {note}");
+
+    /// Names and values that reports state.
+    #[must_use]
+    pub fn facts(&self) -> Vec<(String, String)> {
+        vec![("QEMU".into(), self.emulator.version().to_string())]
     }
-    let suite = Suite {
-        emulator: &emulator,
-        image: &image,
-        count: u32::try_from(listing.tests.len())?,
-        shape: Shape::default(),
-        chosen: &chosen,
-        jobs: run.jobs.unwrap_or_else(host_cpus),
-        limits: Limits::default(),
-        command_line: String::new(),
-        policy: Policy::default(),
-        cache: workspace.cache(),
-    };
-    let symbols = Symbols::of(&image.elf);
-    let mut sink: Box<dyn Sink> = if run.json {
-        Box::new(JsonLines::new(stdout(), symbols))
-    } else {
-        Box::new(Terminal::new(stdout(), Style { colour: style::coloured(), output: false }, symbols))
-    };
-    let summary = suite.run(&filter(run.filters).select(&listing), &mut *sink, run.interrupts)?;
-    if run.json {
-        failures(&differences).iter().for_each(|event| say!("{event}"));
-    } else if !differences.is_empty() {
-        // It was said before the tests ran, and may have scrolled away.
-        eprintln!("error: {differences}");
+
+    /// Tells again of the differences between sources and ELF file: the first time may have scrolled away. Each counts as
+    /// a failed test.
+    pub fn tell_differences(&self, json: bool) -> usize {
+        if json {
+            failures(&self.differences).iter().for_each(|event| say!("{event}"));
+        } else if !self.differences.is_empty() {
+            eprintln!("error: {}", self.differences);
+        }
+        self.differences.vanished.len() + self.differences.unknown.len()
     }
-    Ok(totals(&summary, &differences))
 }
 
 /// An event for each test that only the sources or only the ELF file has.
@@ -95,29 +132,44 @@ fn failures(differences: &Differences) -> Vec<Value> {
         .collect()
 }
 
-/// Adds up. In a run that was not cut short, every test that has not passed has failed, whatever became of it; in one that
-/// was, only those that ran are counted, and the exit code says the rest.
-fn totals(summary: &Summary, differences: &Differences) -> Totals {
-    let failed = if summary.interrupted.is_some() { summary.failed } else { summary.total - summary.passed };
-    Totals {
-        passed: summary.passed,
-        failed: failed + differences.vanished.len() + differences.unknown.len(),
-        skipped: summary.ignored,
-    }
+/// Adds up. In a run that nothing cut short, every test that has not passed has failed, whatever became of it. In one that
+/// a signal or its first failure has ended, only those that ran are counted; the exit code says the rest.
+#[must_use]
+pub fn totals(summary: &Summary, policy: &Policy) -> Totals {
+    let cut_short = summary.interrupted.is_some() || (policy.until_fail && summary.failed > 0);
+    let failed = if cut_short { summary.failed } else { summary.total - summary.passed };
+    Totals { passed: summary.passed, failed, skipped: summary.ignored }
 }
 
-/// Names of the kernel's tests that the filters select.
+/// Names of the kernel's tests that the filter selects.
 ///
 /// # Errors
 /// When the kernel does not build.
-pub fn list(workspace: &Workspace, filters: &[String], interrupts: &Interrupts) -> Result<Vec<String>> {
+pub fn list(workspace: &Workspace, filter: &Filter, interrupts: &Interrupts) -> Result<Vec<String>> {
     let listing = Listing::read(&images::kernel(workspace, BUILD, interrupts)?)?;
-    let selection = filter(filters).select(&listing);
-    Ok(selection.run.iter().map(|test| test.name.clone()).collect())
+    Ok(filter.select(&listing).run.iter().map(|test| test.name.clone()).collect())
 }
 
-fn filter(patterns: &[String]) -> Filter {
-    Filter { patterns: patterns.to_vec(), ..Filter::default() }
+/// Remembers the first machine that was kept.
+#[derive(Clone, Default)]
+pub struct FirstKept(Rc<RefCell<Option<String>>>);
+
+impl FirstKept {
+    /// Its name, if any was kept.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        self.0.borrow().clone()
+    }
+}
+
+impl Sink for FirstKept {
+    fn finished(&mut self, report: &Report<'_>) -> io::Result<()> {
+        let mut first = self.0.borrow_mut();
+        if first.is_none() && !report.passed() {
+            first.clone_from(&report.artifact);
+        }
+        Ok(())
+    }
 }
 
 /// Compares the tests in the ELF file with those in the sources of every package that can have some, whether the kernel
@@ -140,8 +192,18 @@ mod tests {
     #[test]
     fn every_test_that_did_not_pass_has_failed() {
         let summary = Summary { total: 10, passed: 7, failed: 1, ignored: 2, ..Summary::default() };
-        let totals = totals(&summary, &Differences::default());
+        let totals = totals(&summary, &Policy::default());
         assert_eq!((totals.passed, totals.failed, totals.skipped), (7, 3, 2));
+    }
+
+    #[test]
+    fn tests_that_the_first_failure_kept_from_running_have_not_failed() {
+        let policy = Policy { until_fail: true, ..Policy::default() };
+        let cut_short = Summary { total: 10, passed: 7, failed: 1, ..Summary::default() };
+        assert_eq!(totals(&cut_short, &policy).failed, 1);
+        // Nothing failed, so nothing may be missing.
+        let lost = Summary { total: 10, passed: 7, ..Summary::default() };
+        assert_eq!(totals(&lost, &policy).failed, 3);
     }
 
     #[test]
@@ -150,8 +212,6 @@ mod tests {
             vanished: vec![sources::SourceTest { file: "a.rs".into(), path: "t".into(), line: 1 }],
             ..Differences::default()
         };
-        let summary = Summary { total: 1, passed: 1, ..Summary::default() };
-        assert_eq!(totals(&summary, &differences).failed, 1);
         let [event] = failures(&differences).try_into().unwrap();
         assert_eq!((&event["name"], &event["event"]), (&json!("t"), &json!("failed")));
         assert!(event["why"].as_str().unwrap().contains("a.rs:1"), "{event}");

@@ -31,7 +31,7 @@ impl AddAssign for Totals {
 }
 
 /// One test as libtest reports it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Test {
     /// Its name, with what libtest adds to it (`- should panic`).
     pub name: String,
@@ -39,6 +39,36 @@ pub struct Test {
     pub event: &'static str,
     /// What a failed test printed.
     pub output: String,
+    /// Why an ignored test is ignored; empty when it does not say.
+    pub reason: String,
+}
+
+impl Test {
+    /// Something that failed, with what it said.
+    #[must_use]
+    pub fn failed(name: &str, output: String) -> Self {
+        Self { name: name.into(), event: "failed", output, reason: String::new() }
+    }
+
+    /// Why nobody would ever run this test, if that is so.
+    ///
+    /// A test of a higher tier is marked `#[ignore = "tier verify"]` and named `verify_…` (or both with `soak`): the mark
+    /// keeps it from every other run, and the name selects it when its tier is run. Examples in documentation cannot give
+    /// a reason.
+    #[must_use]
+    pub fn never_runs(&self) -> Option<String> {
+        let Self { name, event, reason, .. } = self;
+        let function = name.split(" - ").next().unwrap_or(name).rsplit("::").next().unwrap_or(name);
+        let tier = ["verify", "soak"].into_iter().find(|tier| reason.strip_prefix("tier ") == Some(*tier));
+        let selected = tier.is_some_and(|tier| function.strip_prefix(tier).is_some_and(|rest| rest.starts_with('_')));
+        let example = name.contains(" - (line ") || name.contains(" (line ");
+        (*event == "ignored" && !selected && !example).then(|| {
+            format!(
+                "{name} is ignored for good: a test of a higher tier is marked `#[ignore = \"tier verify\"]` and its name \
+                 starts with `verify_`, or both with `soak`"
+            )
+        })
+    }
 }
 
 /// What a line, or the end of the output, makes known.
@@ -101,7 +131,9 @@ impl Counter {
             self.held.push(test);
             return Some(Vec::new());
         }
-        Some(vec![News::Test(test)])
+        let problem = test.never_runs();
+        self.totals.failed += usize::from(problem.is_some());
+        Some([News::Test(test)].into_iter().chain(problem.map(News::Problem)).collect())
     }
 
     /// The output is at its end; `succeeded` is what `cargo test` said by its exit code, and `filtered` whether only
@@ -175,7 +207,8 @@ fn test(line: &str) -> Option<Test> {
         "ignored" => "ignored",
         _ => return None,
     };
-    Some(Test { name: name.to_owned(), event, output: String::new() })
+    let reason = outcome.strip_prefix("ignored, ").unwrap_or_default().to_owned();
+    Some(Test { name: name.to_owned(), event, output: String::new(), reason })
 }
 
 #[cfg(test)]
@@ -197,7 +230,7 @@ mod tests {
         (counter.totals, tests, problems)
     }
 
-    const OK: &str = "running 2 tests\ntest a ... ok\ntest b ... ignored, slow\n\
+    const OK: &str = "running 2 tests\ntest a ... ok\ntest a::soak_b ... ignored, tier soak\n\
         test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 9 filtered out; finished in 0.13s\n";
 
     #[test]
@@ -244,6 +277,25 @@ mod tests {
         assert_eq!(count(none, true, false).0.failed, 1);
         assert_eq!(count(none, true, true).0, Totals::default());
         assert_eq!(count("", false, true).0.failed, 1);
+    }
+
+    #[test]
+    fn an_ignored_test_that_no_tier_runs_is_a_failure() {
+        let ignored = |line: &str| test(line).unwrap().never_runs().is_some();
+        assert!(!ignored("test a::verify_b ... ignored, tier verify"));
+        assert!(!ignored("test soak_b - should panic ... ignored, tier soak"));
+        assert!(!ignored("test a::b ... ok"));
+        assert!(!ignored("test src/lib.rs - a::b (line 17) ... ignored"));
+        for line in
+            ["test a::b ... ignored, tier verify", "test verify_b ... ignored", "test verify_b ... ignored, slow"]
+        {
+            assert!(ignored(line), "{line}");
+        }
+        let text = "running 1 test\ntest b ... ignored, slow\n\
+            test result: ok. 0 passed; 0 failed; 1 ignored; 0 measured; 9 filtered out\n";
+        let (totals, _, problems) = count(text, true, true);
+        assert_eq!(totals, Totals { passed: 0, failed: 1, skipped: 1 });
+        assert!(problems[0].contains("tier verify"), "{problems:?}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    fs::File,
     hash::{DefaultHasher, Hasher},
     io::{self, Write},
     os::fd::AsRawFd,
@@ -43,6 +44,25 @@ pub fn store(directory: &Path, extension: &str, content: &[u8]) -> Result<PathBu
     Ok(path)
 }
 
+/// Writes a file that nobody else writes at this time. It appears whole or not at all, in place of what stood there.
+pub fn publish(path: &Path, mut write: impl FnMut(&mut File) -> io::Result<()>) -> Result<(), Error> {
+    let failed = || Error::io(format!("writing {}", path.display()));
+    let directory = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory).map_err(failed())?;
+    // What stands there is damaged: else it would be used.
+    let _ = fs::remove_file(path);
+    let mut file = tempfile::tempfile_in(directory).map_err(failed())?;
+    write(&mut file).map_err(failed())?;
+    let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+    if linkat(CWD, &unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW).is_err() {
+        let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(directory).map_err(failed())?;
+        write(file.as_file_mut()).map_err(failed())?;
+        file.persist(path).map_err(|error| failed()(error.error))?;
+    }
+    prune(directory);
+    Ok(())
+}
+
 fn write_unnamed(directory: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = tempfile::tempfile_in(directory)?;
     file.write_all(content)?;
@@ -65,7 +85,7 @@ fn write_renamed(directory: &Path, path: &Path, content: &[u8]) -> io::Result<()
 
 fn keep_young(path: &Path) {
     // A file that cannot be touched is at worst made again some day.
-    let _ = fs::File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
+    let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
 }
 
 /// Removes what nobody has used for a day, and what a run that was killed left half written. Another run may
@@ -137,7 +157,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let old = SystemTime::now() - 3 * OLDEST;
         for number in 0..KEPT + 4 {
-            let file = fs::File::create(directory.path().join(number.to_string())).unwrap();
+            let file = File::create(directory.path().join(number.to_string())).unwrap();
             file.set_modified(old).unwrap();
         }
         store(directory.path(), "tar", b"new").unwrap();

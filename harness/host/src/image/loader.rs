@@ -8,8 +8,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::target_directory;
-use crate::Error;
+use super::{cache_directory, target_directory};
+use crate::{Error, freshness::Program};
 
 /// The target that bare-metal programs are built for; also a directory's name.
 pub const TARGET: &str = "x86_64-unknown-none";
@@ -19,8 +19,8 @@ const PACKAGE: &str = "steward-boot-direct";
 static BUILT: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
 
 /// Finds the loader: the file that `STEWARD_LOADER` names, else the release build in the kernel's target directory.
-/// When its sources are near, it is built first, once in a process: a loader older than its sources would be tested in
-/// their place.
+/// When its sources are near and newer, it is built first: a loader older than its sources would be tested in their
+/// place.
 pub fn find(elf: &Path) -> Result<PathBuf, Error> {
     if let Some(named) = env::var_os("STEWARD_LOADER").map(PathBuf::from) {
         return existing(&named)
@@ -45,10 +45,13 @@ pub fn find(elf: &Path) -> Result<PathBuf, Error> {
         return Ok(built);
     }
     let built = place(&target);
-    match build(&workspace, &target) {
-        // Without cargo, what is there cannot be made newer.
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound && built.is_file() => {}
-        other => other?,
+    let program = Program::new(&built, &workspace, &workspace.join(cache_directory(elf)));
+    if !program.is_fresh() {
+        match program.update(|| build(&workspace, &target)) {
+            // Without cargo, what is there cannot be made newer.
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound && built.is_file() => {}
+            other => other?,
+        }
     }
     let built = existing(&built)
         .ok_or_else(|| Error::Loader(format!("cargo built {PACKAGE}, but not as {}", built.display())))?;

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, os::fd::RawFd};
 
 use super::{Accelerator, Kind, Shape};
-use crate::image::Image;
+use crate::{Version, image::Image};
 
 /// I/O port of the debug-exit device that every machine has. Writing `v` there ends QEMU with status `v * 2 + 1`.
 pub const DEBUG_EXIT: u16 = 0xf4;
@@ -18,6 +18,42 @@ pub struct Lines {
     /// QEMU's machine protocol.
     pub qmp: RawFd,
 }
+
+/// The descriptor, in QEMU's process, of the file that [`Backing::Shared`] and [`Backing::Copied`] speak of.
+pub const MEMORY: RawFd = 6;
+/// The same for the file into which, or from which, the machine's state goes.
+pub const STATE: RawFd = 7;
+/// The same for the file in which a clone keeps its ready point.
+pub const READY_POINT: RawFd = 8;
+
+/// What a machine's memory is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backing {
+    /// Memory of its own. The machine boots.
+    #[default]
+    Own,
+    /// The file at [`MEMORY`], which holds the memory afterwards. The machine boots, and its state can be saved to
+    /// [`STATE`].
+    Shared,
+    /// A copy-on-write view of the file at [`MEMORY`]. The machine waits for its state, which is at [`STATE`].
+    Copied,
+    /// The file at [`MEMORY`], which is this machine's own. The machine waits for its state, which is at [`STATE`], and
+    /// can keep it at [`READY_POINT`].
+    Kept,
+    /// Memory of its own. The machine waits for its state, of which its memory is a part; it boots nothing.
+    Restored {
+        /// The state was saved from a machine whose memory was a file.
+        from_file: bool,
+        /// The QEMU that saved it, when another loads it: the machine is made as that one made it.
+        saved_by: Option<Version>,
+    },
+}
+
+/// QEMU's name for a machine's memory that is, or was, a file; other memory has names that QEMU chooses.
+pub const MEMORY_OBJECT: &str = "ram";
+
+/// QEMU's name for the file at [`READY_POINT`].
+pub const READY_POINT_FILE: &str = "ready-point-file";
 
 /// When the machine's first instruction runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +88,8 @@ pub struct Configuration {
     pub command_line: String,
     /// Whether and where a debugger may attach.
     pub gdb: Option<Gdb>,
+    /// What its memory is.
+    pub backing: Backing,
 }
 
 impl Configuration {
@@ -59,7 +97,7 @@ impl Configuration {
     #[must_use]
     pub fn serving(shape: Shape, accelerator: Accelerator, slots: u32) -> Self {
         let command_line = format!("serve=com2 debug-exit={DEBUG_EXIT:#x}");
-        Self { shape, accelerator, slots, command_line, gdb: None }
+        Self { shape, accelerator, slots, command_line, gdb: None, backing: Backing::Own }
     }
 
     /// QEMU's arguments, the program's name not among them.
@@ -79,23 +117,61 @@ impl Configuration {
         if let Some(gdb) = &self.gdb {
             arguments.pair("-gdb", &gdb.listen);
         }
-        arguments.pair("-kernel", &image.kernel);
-        if let Some(initrd) = &image.initrd {
-            arguments.pair("-initrd", initrd);
-        }
-        if !self.command_line.is_empty() {
-            arguments.pair("-append", &self.command_line);
+        if !matches!(self.backing, Backing::Restored { .. }) {
+            arguments.0.extend(image.boot.arguments(&self.command_line));
         }
         arguments.0
     }
 
     fn add_machine(&self, arguments: &mut Arguments) {
-        let Shape { kind, cpus, memory, cpu } = &self.shape;
-        arguments.pair("-machine", kind.name());
+        let Shape { cpus, memory, cpu, .. } = &self.shape;
+        arguments.pair("-machine", self.machine_type());
         arguments.pair("-accel", self.accelerator_argument());
         arguments.pair("-cpu", cpu);
         arguments.pair("-smp", cpus.to_string());
         arguments.pair("-m", format!("{}M", memory.mib()));
+        let share = match self.backing {
+            Backing::Own => return,
+            Backing::Shared => "on",
+            Backing::Copied => {
+                arguments.add("-incoming defer");
+                "off"
+            }
+            Backing::Kept => {
+                arguments.add("-incoming defer");
+                arguments.pair("-add-fd", format!("fd={READY_POINT},set=1"));
+                let file = format!("driver=file,node-name={READY_POINT_FILE},filename=/dev/fdset/1,locking=off");
+                arguments.pair("-blockdev", file);
+                "on"
+            }
+            Backing::Restored { from_file, .. } => {
+                arguments.add("-incoming defer");
+                // QEMU finds memory in a state by its name, which is the object's.
+                if from_file {
+                    arguments.pair("-object", format!("memory-backend-ram,id={MEMORY_OBJECT},size={}M", memory.mib()));
+                    arguments.pair("-machine", format!("memory-backend={MEMORY_OBJECT}"));
+                }
+                return;
+            }
+        };
+        let size = memory.mib();
+        let object = format!(
+            "memory-backend-file,id={MEMORY_OBJECT},size={size}M,mem-path=/proc/self/fd/{MEMORY},share={share}"
+        );
+        arguments.pair("-object", object);
+        arguments.pair("-machine", format!("memory-backend={MEMORY_OBJECT}"));
+    }
+
+    /// QEMU keeps the machines of its older versions under names of their own; a microvm has no versions.
+    fn machine_type(&self) -> String {
+        let Backing::Restored { saved_by: Some(Version { major, minor, .. }), .. } = self.backing else {
+            return self.shape.kind.name().into();
+        };
+        match self.shape.kind {
+            Kind::Q35 => format!("pc-q35-{major}.{minor}"),
+            Kind::Pc => format!("pc-i440fx-{major}.{minor}"),
+            Kind::Microvm => self.shape.kind.name().into(),
+        }
     }
 
     fn accelerator_argument(&self) -> String {
@@ -140,16 +216,13 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::machine::Memory;
+    use crate::{image::Boot, machine::Memory};
 
     const LINES: Lines = Lines { com1: 3, com2: 4, qmp: 5 };
 
     fn line(configuration: &Configuration) -> String {
-        let image = Image {
-            kernel: PathBuf::from("/with space/loader"),
-            initrd: Some(PathBuf::from("a.tar")),
-            elf: PathBuf::new(),
-        };
+        let boot = Boot::Direct { kernel: "/with space/loader".into(), initrd: Some("a.tar".into()) };
+        let image = Image { boot, elf: PathBuf::new() };
         let words: Vec<String> =
             configuration.arguments(&image, LINES).into_iter().map(|word| word.into_string().unwrap()).collect();
         words.join("|")
@@ -190,9 +263,42 @@ mod tests {
     }
 
     #[test]
+    fn memory_in_a_file_is_shared_to_be_saved_and_copied_to_be_cloned() {
+        let with =
+            |backing| line(&Configuration { backing, ..Configuration::serving(Shape::default(), Accelerator::Tcg, 1) });
+        assert!(!with(Backing::Own).contains("mem-path"));
+        let shared = with(Backing::Shared);
+        assert!(
+            shared.contains("size=128M,mem-path=/proc/self/fd/6,share=on|") && !shared.contains("-incoming"),
+            "{shared}"
+        );
+        let copied = with(Backing::Copied);
+        assert!(copied.contains("share=off|") && copied.contains("-incoming|defer"), "{copied}");
+        let kept = with(Backing::Kept);
+        assert!(kept.contains("share=on|") && kept.contains("-incoming|defer"), "{kept}");
+    }
+
+    #[test]
     fn a_debugger_gets_its_port() {
         let mut configuration = Configuration::serving(Shape::default(), Accelerator::Tcg, 1);
         configuration.gdb = Some(Gdb { listen: "tcp:127.0.0.1:1234".into(), start: Start::ByDebugger });
         assert!(line(&configuration).contains("-gdb|tcp:127.0.0.1:1234"));
+    }
+
+    #[test]
+    fn a_restored_machine_boots_nothing_and_is_made_as_it_was() {
+        let restored = |kind, from_file, saved_by| {
+            let shape = Shape { kind, ..Shape::default() };
+            let backing = Backing::Restored { from_file, saved_by };
+            line(&Configuration { backing, ..Configuration::serving(shape, Accelerator::Tcg, 1) })
+        };
+        let same = restored(Kind::Q35, false, None);
+        assert!(same.contains("-machine|q35|") && same.contains("-incoming|defer"), "{same}");
+        assert!(!same.contains("-kernel") && !same.contains("-initrd") && !same.contains("id=ram"), "{same}");
+        let older = Some(Version { major: 7, minor: 2, micro: 22 });
+        assert!(restored(Kind::Pc, false, older).contains("-machine|pc-i440fx-7.2|"));
+        assert!(restored(Kind::Microvm, false, older).contains("-machine|microvm|"));
+        let named = restored(Kind::Q35, true, None);
+        assert!(named.contains("memory-backend-ram,id=ram,size=128M|-machine|memory-backend=ram"), "{named}");
     }
 }

@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI32, Ordering},
+        atomic::{AtomicI32, AtomicUsize, Ordering},
     },
     thread,
 };
@@ -29,6 +29,8 @@ pub struct Interrupts(Arc<State>);
 struct State {
     /// Number of the first signal; 0 before it.
     signal: AtomicI32,
+    /// How many have borrowed the keyboard.
+    lent: AtomicUsize,
     /// Becomes readable for everyone, for good, when the other end is closed.
     readable: io::PipeReader,
     other_end: Mutex<Option<io::PipeWriter>>,
@@ -41,7 +43,8 @@ impl Interrupts {
     /// [`Error::Io`] when the system has no pipe left.
     pub fn none() -> Result<Self, Error> {
         let (readable, writer) = pipe().map_err(Error::io("making a pipe"))?;
-        Ok(Self(Arc::new(State { signal: AtomicI32::new(0), readable, other_end: Mutex::new(Some(writer)) })))
+        let (signal, lent) = (AtomicI32::new(0), AtomicUsize::new(0));
+        Ok(Self(Arc::new(State { signal, lent, readable, other_end: Mutex::new(Some(writer)) })))
     }
 
     /// Interrupts that the process's signals set, from now until it ends. Call it once, in `main`.
@@ -59,6 +62,9 @@ impl Interrupts {
         let for_thread = interrupts.clone();
         thread::spawn(move || {
             for signal in signals.forever() {
+                if for_thread.is_for_borrower(signal) {
+                    continue;
+                }
                 if !for_thread.trigger(signal) {
                     run_last_words();
                     std::process::exit(exit_code(signal).into());
@@ -66,6 +72,18 @@ impl Interrupts {
             }
         });
         Ok(interrupts)
+    }
+
+    /// Until the answer is dropped, Ctrl-C and Ctrl-\\ mean another program on this terminal: they reach this process
+    /// too, and are ignored.
+    #[must_use]
+    pub fn lend_keyboard(&self) -> Lent {
+        self.0.lent.fetch_add(1, Ordering::Relaxed);
+        Lent(self.clone())
+    }
+
+    fn is_for_borrower(&self, signal: i32) -> bool {
+        matches!(signal, SIGINT | SIGQUIT) && self.0.lent.load(Ordering::Relaxed) > 0
     }
 
     /// Sets the signal and wakes everyone. `false` when it was set before.
@@ -85,6 +103,16 @@ impl Interrupts {
     /// Becomes readable when the harness is asked to stop.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.readable.as_fd()
+    }
+}
+
+/// The keyboard is lent; see [`Interrupts::lend_keyboard`].
+#[derive(Debug)]
+pub struct Lent(Interrupts);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.0.lent.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -130,6 +158,19 @@ mod tests {
     #[test]
     fn exit_codes_are_those_of_shells() {
         assert_eq!([SIGINT, SIGQUIT, SIGTERM, i32::MAX].map(exit_code), [130, 131, 143, 255]);
+    }
+
+    #[test]
+    fn keys_mean_the_borrower_of_the_keyboard_and_other_signals_do_not() {
+        let interrupts = Interrupts::none().unwrap();
+        assert!(!interrupts.is_for_borrower(SIGINT));
+        let lent = interrupts.lend_keyboard();
+        assert_eq!(
+            [SIGINT, SIGQUIT, SIGTERM, SIGHUP].map(|signal| interrupts.is_for_borrower(signal)),
+            [true, true, false, false]
+        );
+        drop(lent);
+        assert!(!interrupts.is_for_borrower(SIGINT));
     }
 
     #[test]

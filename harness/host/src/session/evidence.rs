@@ -39,14 +39,33 @@ pub enum Phase {
 /// How the session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// QEMU ended without the harness's doing, or after the machine had stopped for good.
+    /// QEMU ended without the harness's doing, or after the machine had powered itself off.
     Exited(Exit),
-    /// Time ran out, and the harness ended QEMU.
+    /// The kernel parked, with this word and the nonce of the run.
+    Parked {
+        /// What stood in RAX: one of [`word`](steward_harness_wire::word), or a lie.
+        word: u64,
+    },
+    /// The kernel waits for its next test, as it was told to.
+    Served,
+    /// The machine came to an end by a reset, a fault or a panic, and stands still as it was then.
+    Stopped,
+    /// The machine had another life before, and did not take this run's order.
+    Stale,
+    /// Time ran out, and the harness stopped the machine.
     TimedOut(Phase),
-    /// The kernel's hello said that the two cannot work together, and the harness ended QEMU.
+    /// The kernel's hello said that the two cannot work together.
     Refused,
     /// The machine had ended and QEMU would not: it was killed.
     Stuck,
+}
+
+impl Ending {
+    /// Whether QEMU still runs, and the machine in it stands still.
+    #[must_use]
+    pub const fn stands_still(self) -> bool {
+        matches!(self, Self::Parked { .. } | Self::Stopped | Self::TimedOut(_))
+    }
 }
 
 /// How the machine used the time that the last phase took.
@@ -75,6 +94,8 @@ pub struct Evidence {
     pub nonce: Option<Nonce>,
     /// Frames on the record line, in order.
     pub heard: Vec<Heard>,
+    /// Sequence number of the last record before the test's first: that of the hello.
+    pub resumes: u32,
     /// The record line ended inside a frame.
     pub cut: bool,
     /// COM1.
@@ -93,7 +114,7 @@ pub struct Evidence {
     pub usage: Usage,
     /// The time that ran out; zero when none did.
     pub limit: Duration,
-    /// From QEMU's start to its end.
+    /// From QEMU's start, or from the order to run a test in a machine that was there, to its end.
     pub elapsed: Duration,
     /// From QEMU's start to the kernel's hello.
     pub boot: Option<Duration>,
@@ -118,6 +139,7 @@ impl Evidence {
             accelerator: Accelerator::Tcg,
             nonce: Some(nonce),
             heard,
+            resumes: 0,
             cut: false,
             log: BoundedLog::new(1000),
             events: Vec::new(),

@@ -127,7 +127,7 @@ pub enum Heard {
 }
 
 /// The listening end of COM2.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RecordLine {
     decoder: Decoder,
 }

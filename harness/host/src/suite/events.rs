@@ -6,7 +6,7 @@ use super::Isolation;
 use crate::{
     listing::Test,
     machine::Shape,
-    session::Evidence,
+    session::{Evidence, Origin},
     verdict::{Judgement, Verdict},
 };
 
@@ -29,6 +29,15 @@ pub trait Sink {
     /// # Errors
     /// As [`Sink::began`].
     fn started(&mut self, test: &Test) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Something about the run as a whole that its reader should know.
+    ///
+    /// # Errors
+    /// As [`Sink::began`].
+    fn noted(&mut self, text: &str) -> io::Result<()> {
+        eprintln!("note: {text}");
         Ok(())
     }
 
@@ -93,32 +102,6 @@ pub struct Plan {
     pub isolation: Isolation,
     /// What the tests' seeds are made of.
     pub seed: u64,
-}
-
-/// How the machine of a test came to its ready point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Origin {
-    /// It was booted for this test.
-    Boot,
-    /// It is a clone of a machine that was saved at its ready point.
-    Clone,
-    /// It ran another test before, and was put back to its ready point.
-    Reset,
-    /// It ran other tests before, and is as they left it.
-    Shared,
-}
-
-impl Origin {
-    /// A short name for programs, stable between versions.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Boot => "boot",
-            Self::Clone => "clone",
-            Self::Reset => "reset",
-            Self::Shared => "shared",
-        }
-    }
 }
 
 /// One judged attempt at a test.
@@ -186,6 +169,12 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Counts a test that was judged for the last time in its round.
+    pub(super) fn count(&mut self, report: &Report<'_>) {
+        *if report.passed() { &mut self.passed } else { &mut self.failed } += 1;
+        self.flaky += usize::from(report.flaky());
+    }
+
     /// Whether every test that should run did, and passed.
     #[must_use]
     pub fn success(&self) -> bool {

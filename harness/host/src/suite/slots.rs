@@ -18,6 +18,18 @@ impl<T> Queue<T> {
         Self { waiting: waiting.into(), capacity, free: capacity }
     }
 
+    /// Those that have not had their turn.
+    pub fn waiting(&self) -> impl Iterator<Item = &T> {
+        self.waiting.iter().map(|(job, _)| job)
+    }
+
+    /// Adds a job behind those that would like as many CPUs.
+    pub fn push(&mut self, job: T, cpus: u32) {
+        let slots = self.slots_for(cpus);
+        let place = self.waiting.partition_point(|(_, others)| *others >= slots);
+        self.waiting.insert(place, (job, slots));
+    }
+
     /// The next job, when there is room for it, and how many slots it holds from now on.
     pub fn take(&mut self) -> Option<(T, u32)> {
         let (job, slots) = self.waiting.pop_front_if(|(_, slots)| *slots <= self.free)?;

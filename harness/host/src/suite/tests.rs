@@ -1,7 +1,17 @@
 //! Runs of tests whose machines are stand-ins.
 
+use std::time::Duration;
+
+use steward_harness_wire::{MAX_FRAME, Record, VERSION, encode};
+
 use super::*;
-use crate::{filter::Filter, listing::Listing, machine::Accelerator, test_elf::Builder, test_emulator::Fake};
+use crate::{
+    filter::Filter,
+    listing::Listing,
+    machine::Accelerator,
+    test_elf::Builder,
+    test_emulator::{Fake, printf},
+};
 
 /// Writes down what it hears, and fails at the given call.
 #[derive(Default)]
@@ -43,6 +53,14 @@ impl Sink for Notes {
         self.note(format!("finished {} {}", report.judgement.verdict, report.judgement.why))
     }
 
+    fn retrying(&mut self, report: &Report<'_>) -> io::Result<()> {
+        self.note(format!("retrying {} after attempt {}", report.test.name, report.attempt))
+    }
+
+    fn noted(&mut self, text: &str) -> io::Result<()> {
+        self.note(format!("noted {text}"))
+    }
+
     fn ignored(&mut self, test: &Test) -> io::Result<()> {
         self.note(format!("ignored {}", test.name))
     }
@@ -61,6 +79,18 @@ fn run(body: &str, notes: &mut Notes, interrupts: &Interrupts) -> Result<Summary
 }
 
 fn run_within(limits: Limits, body: &str, notes: &mut Notes, interrupts: &Interrupts) -> Result<Summary, Error> {
+    let policy = Policy { isolation: Isolation::Boot, ..Policy::default() };
+    run_with(policy, limits, body, notes, interrupts)
+}
+
+fn run_with(
+    policy: Policy,
+    limits: Limits,
+    body: &str,
+    notes: &mut Notes,
+    interrupts: &Interrupts,
+) -> Result<Summary, Error> {
+    let cache = tempfile::tempdir().unwrap();
     let fake = Fake::new(body);
     let listing = listing();
     let suite = Suite {
@@ -72,8 +102,8 @@ fn run_within(limits: Limits, body: &str, notes: &mut Notes, interrupts: &Interr
         jobs: 2,
         limits,
         command_line: String::new(),
-        policy: Policy { isolation: Isolation::Boot, ..Policy::default() },
-        cache: PathBuf::new(),
+        policy,
+        cache: cache.path().into(),
     };
     suite.run(&Filter::default().select(&listing), notes, interrupts)
 }
@@ -89,6 +119,70 @@ fn every_test_is_reported_and_the_sum_is_right() {
     assert_eq!(notes.count("finished emulator failure"), 5, "{:?}", notes.heard);
     assert!(notes.heard.iter().any(|heard| heard.contains("qemu: no memory")));
     assert_eq!((notes.heard[0].as_str(), notes.heard.last().unwrap().as_str()), ("began 5", "ended 5"));
+}
+
+fn policy(isolation: Isolation) -> Policy {
+    Policy { isolation, ..Policy::default() }
+}
+
+fn play(policy: Policy, body: &str) -> (Summary, Notes) {
+    let mut notes = Notes::default();
+    let summary = run_with(policy, Limits::default(), body, &mut notes, &Interrupts::none().unwrap()).unwrap();
+    (summary, notes)
+}
+
+#[test]
+fn a_failed_test_is_tried_as_often_as_was_asked_and_counted_once() {
+    let (summary, notes) = play(Policy { retries: 2, ..policy(Isolation::Boot) }, "exit 1");
+    assert_eq!((summary.total, summary.failed, summary.flaky), (5, 5, 0));
+    assert_eq!((notes.count("started"), notes.count("retrying"), notes.count("finished")), (15, 10, 5));
+    assert_eq!(notes.heard.iter().filter(|heard| heard.ends_with("after attempt 2")).count(), 5, "{:?}", notes.heard);
+}
+
+#[test]
+fn every_round_counts_and_a_run_can_end_at_the_first_failure() {
+    let (summary, _) = play(Policy { repeat: 3, ..policy(Isolation::Boot) }, "exit 1");
+    assert_eq!((summary.total, summary.failed), (15, 15));
+    let (summary, _) = play(Policy { repeat: 3, until_fail: true, ..policy(Isolation::Boot) }, "exit 1");
+    assert!(summary.failed <= 2 && !summary.success(), "{summary:?}");
+}
+
+#[test]
+fn tests_that_share_machines_follow_each_other() {
+    let (_, notes) = play(policy(Isolation::None), "exit 1");
+    let order: Vec<&str> = notes.heard[1..].iter().filter_map(|heard| heard.split(' ').next()).collect();
+    let alternating = order[1..11].chunks(2).all(|pair| pair == ["started", "finished"]);
+    assert!(alternating, "{order:?}");
+}
+
+#[test]
+fn where_a_machine_cannot_be_saved_every_test_boots_and_that_is_said_once() {
+    let hello = printf(encode(0, &Record::Hello { version: VERSION, tests: 6 }, &mut [0; MAX_FRAME]).unwrap());
+    // The third command is the one that stops a machine to save it.
+    let refusal = "{\"id\": 3, \"error\": {\"desc\": \"nothing doing\"}}";
+    let body = format!("{hello} >&4; say '{refusal}'; sleep 0.3; exit 1");
+    let (summary, notes) = play(policy(Isolation::Test), &body);
+    assert_eq!(summary.failed, 5);
+    assert_eq!(notes.count("noted machines cannot be forked here"), 1, "{:?}", notes.heard);
+    assert!(notes.heard.iter().any(|heard| heard.contains("nothing doing")), "{:?}", notes.heard);
+}
+
+#[test]
+fn a_kernel_that_dies_while_it_comes_up_is_booted_once_for_all_tests() {
+    let boots = tempfile::NamedTempFile::new().unwrap();
+    let body = format!("echo boot >> {}; exit 35", boots.path().display());
+    let (summary, notes) = play(policy(Isolation::Test), &body);
+    assert_eq!(summary.failed, 5);
+    assert_eq!(std::fs::read_to_string(boots.path()).unwrap(), "boot\n");
+    assert_eq!(notes.count("finished boot failure"), 5, "{:?}", notes.heard);
+}
+
+#[test]
+fn lanes_are_numbered_from_the_lowest_free_one() {
+    let mut lanes = Lanes::default();
+    assert_eq!((lanes.take(), lanes.take(), lanes.take()), (0, 1, 2));
+    lanes.give_back(1);
+    assert_eq!((lanes.take(), lanes.take()), (1, 3));
 }
 
 #[test]

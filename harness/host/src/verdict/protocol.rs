@@ -12,7 +12,8 @@ use crate::{
 /// Frames before the hello are not looked at: firmware may have left anything on the line.
 pub fn violation(test: &Test, nonce: Nonce, evidence: &Evidence) -> Option<String> {
     let hello = evidence.heard.iter().position(is_hello)?;
-    let mut reader = Reader { test, nonce, next: 1, started: false, last: None, damaged: None };
+    let mut reader =
+        Reader { test, nonce, next: evidence.resumes.wrapping_add(1), started: false, last: None, damaged: None };
     let found = evidence.heard[hello + 1..].iter().find_map(|heard| reader.take(heard).err());
     found.or_else(|| reader.damaged.map(|error| format!("the record line held {error}")))
 }

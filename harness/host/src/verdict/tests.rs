@@ -23,6 +23,7 @@ fn test() -> Test {
         line: 1,
         should_panic: false,
         ignored: None,
+        tier: crate::listing::Tier::Test,
         timeout: None,
         needs: crate::listing::Needs::default(),
     }
@@ -381,4 +382,49 @@ fn every_witness_is_heard() {
     ] {
         assert!(text.contains(words), "{words} is not in\n{text}");
     }
+}
+
+#[test]
+fn a_parked_machine_passes_only_with_the_word_for_passed() {
+    let parked = |word: u8| Ending::Parked { word: word.into() };
+    let said = || vec![hello(), started(), finished(Ok(()))];
+    expect(Verdict::Pass, &test(), &session(said(), parked(word::PASSED)), "passed");
+    expect(Verdict::Garbled, &test(), &session(said(), parked(word::FAILED)), "word for failed");
+    expect(Verdict::Garbled, &test(), &session(said(), parked(0)), "means nothing");
+    let failed = vec![hello(), started(), finished(Err("no"))];
+    expect(Verdict::Fail, &test(), &session(failed.clone(), parked(word::FAILED)), "no");
+    expect(Verdict::Garbled, &test(), &session(failed, parked(word::PASSED)), "word for passed");
+}
+
+#[test]
+fn a_machine_that_serves_on_passes_by_its_records() {
+    let said = vec![hello(), started(), finished(Ok(()))];
+    expect(Verdict::Pass, &test(), &session(said, Ending::Served), "passed");
+    expect(Verdict::Fail, &test(), &session(vec![hello(), started(), finished(Err("no"))], Ending::Served), "no");
+}
+
+#[test]
+fn records_go_on_from_where_the_machine_was_saved() {
+    let mut later = session(vec![hello(), started(), finished(Ok(()))], Ending::Served);
+    for heard in &mut later.heard {
+        if let Heard::Record { sequence, .. } = heard {
+            *sequence += 40;
+        }
+    }
+    expect(Verdict::Garbled, &test(), &later, "sequence number 40");
+    later.resumes = 40;
+    expect(Verdict::Pass, &test(), &later, "passed");
+}
+
+#[test]
+fn an_order_of_a_life_before_is_never_a_pass() {
+    expect(Verdict::Truncated, &test(), &session(vec![hello()], Ending::Stale), "life before");
+}
+
+#[test]
+fn a_leak_is_a_verdict_of_its_own() {
+    let leaked =
+        Said::Finished { nonce: NONCE, index: 1, outcome: Outcome::Leaked("heap: 1 before, 2 after".into()), ticks: 0 };
+    let parked = Ending::Parked { word: word::FAILED.into() };
+    expect(Verdict::Leak, &test(), &session(vec![hello(), started(), leaked], parked), "2 after");
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::session::{Ending, Evidence, Exit, Heard, Outcome, Phase, Said};
 
+use steward_harness_wire::word;
+
 use super::{EXIT_FAILED, EXIT_LOADER, EXIT_PASSED};
 
 /// One line for each witness of a session.
@@ -66,6 +68,16 @@ pub fn ending(evidence: &Evidence) -> String {
         Ending::Exited(Exit::Status(EXIT_PASSED)) => {
             format!("exited with status {EXIT_PASSED}, the guest's word for passed")
         }
+        Ending::Parked { word } if word == u64::from(word::PASSED) => {
+            String::from("the kernel parked with its word for passed")
+        }
+        Ending::Parked { word } if word == u64::from(word::FAILED) => {
+            String::from("the kernel parked with its word for failed")
+        }
+        Ending::Parked { word } => format!("the kernel parked with the word {word:#x}, which means nothing"),
+        Ending::Served => String::from("the machine serves on"),
+        Ending::Stopped => String::from("the machine stands still"),
+        Ending::Stale => String::from("the machine did not take its order: it was still at its life before"),
         Ending::Exited(Exit::Status(EXIT_FAILED)) => {
             format!("exited with status {EXIT_FAILED}, the guest's word for failed")
         }

@@ -1,0 +1,264 @@
+//! One test of a run: its machine, its session, its verdict, and what becomes of the machine.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::Sender,
+    },
+    time::Instant,
+};
+
+use steward_harness_wire::After;
+
+use super::{Isolation, Job, News, Origin, Report, Suite};
+use crate::{
+    Error,
+    artifact::{self, About},
+    filter::fnv_1a,
+    fork::{Got, NoSnapshot, Pool},
+    listing::Test,
+    machine::{Configuration, Shape},
+    process::Interrupts,
+    session::{Ending, Evidence, Heard, Limits, Request, Said, Session, Stand},
+    verdict::{Judgement, Verdict, judge},
+};
+
+/// How often a machine that obeys an order of its life before is tried again.
+const STALE_LIVES: u32 = 3;
+
+/// What all tests of a run share.
+pub struct Ground<'a> {
+    suite: &'a Suite<'a>,
+    interrupts: &'a Interrupts,
+    /// Somebody wants to hear what machines write to COM1.
+    output: bool,
+    started: Instant,
+    pool: Pool,
+    /// It was told that machines cannot be forked.
+    told: AtomicBool,
+    /// How many machines were kept.
+    kept: AtomicUsize,
+}
+
+/// What became of one attempt.
+struct Outcome {
+    judgement: Judgement,
+    /// `None` when QEMU could not be executed.
+    evidence: Option<Evidence>,
+    origin: Option<Origin>,
+    /// The machine, when the test did not pass and it is still there.
+    stand: Option<Stand>,
+}
+
+impl<'a> Ground<'a> {
+    pub fn new(suite: &'a Suite<'a>, interrupts: &'a Interrupts, output: bool) -> Self {
+        Self {
+            suite,
+            interrupts,
+            output,
+            started: Instant::now(),
+            pool: Pool::new(suite.cache.clone(), suite.slots()),
+            told: AtomicBool::new(false),
+            kept: AtomicUsize::new(0),
+        }
+    }
+
+    /// A test will be run.
+    pub fn expect(&self, test: &Test) {
+        self.pool.expect(&test.needs.over(&self.suite.shape));
+    }
+
+    /// Runs one test and sends the news of it.
+    pub fn run<'t>(&self, job: Job<'t>, lane: u32, slots: u32, news: &Sender<News<'t>>) {
+        let started = Instant::now();
+        let Job { test, round, attempt } = job;
+        let shape = test.needs.over(&self.suite.shape);
+        let seed = seed_of(self.suite.policy.seed, &test.name, round);
+        self.pool.dispatched(&shape);
+        let configuration = self.configuration(&shape, slots);
+        // The run waits for news of every test, so there must be some even when the harness itself breaks down here.
+        // What it was at work on is dropped then, and its machine with it.
+        let attempted = catch_unwind(AssertUnwindSafe(|| self.attempt(test, seed, &configuration, news)));
+        let broken = |why: String| Outcome {
+            judgement: Judgement { verdict: Verdict::EmulatorFailure, why },
+            evidence: None,
+            origin: None,
+            stand: None,
+        };
+        let Outcome { judgement, evidence, origin, stand } = match attempted {
+            Ok(Ok(outcome)) => outcome,
+            // Nobody listens only when the run has failed otherwise; so below.
+            Ok(Err(Error::Interrupted(_))) => return drop(news.send(News::Abandoned { lane, slots })),
+            Ok(Err(error)) => broken(error.to_string()),
+            Err(_) => broken("the harness itself panicked, as standard error says: report that".into()),
+        };
+        let mut report = Report {
+            test,
+            shape,
+            judgement,
+            evidence,
+            elapsed: started.elapsed(),
+            started: started.duration_since(self.started),
+            lane,
+            origin,
+            round,
+            attempt,
+            seed,
+            artifact: None,
+        };
+        report.artifact = stand.and_then(|stand| self.keep(&report, stand, &configuration, news));
+        drop(news.send(News::Finished(Box::new(report))));
+    }
+
+    fn configuration(&self, shape: &Shape, slots: u32) -> Configuration {
+        let mut configuration = Configuration::serving(shape.clone(), self.suite.chosen.accelerator, slots);
+        if !self.suite.command_line.is_empty() {
+            configuration.command_line = format!("{} {}", configuration.command_line, self.suite.command_line);
+        }
+        configuration
+    }
+
+    fn limits(&self, test: &Test, configuration: &Configuration) -> Limits {
+        let limits = Limits { test: test.timeout.unwrap_or(self.suite.limits.test), ..self.suite.limits };
+        limits.scaled(self.suite.chosen.slowness * crowding(configuration.shape.cpus, configuration.slots))
+    }
+
+    fn attempt<'t>(
+        &self,
+        test: &'t Test,
+        seed: u64,
+        configuration: &Configuration,
+        news: &Sender<News<'t>>,
+    ) -> Result<Outcome, Error> {
+        let tap = |bytes: &[u8]| {
+            if self.output {
+                drop(news.send(News::Output(test, bytes.into())));
+            }
+        };
+        let session = Session {
+            emulator: self.suite.emulator,
+            image: self.suite.image,
+            configuration,
+            limits: self.limits(test, configuration),
+            count: self.suite.count,
+            interrupts: self.interrupts,
+        };
+        let after = if self.suite.policy.isolation == Isolation::None { After::Serve } else { After::Park };
+        let request = Request { index: test.index, seed, after };
+        for life in 0.. {
+            let mut stand = match self.machine(&session, &tap, news)? {
+                Ok(stand) => stand,
+                Err(evidence) => return Ok(self.judged(test, *evidence, None)),
+            };
+            let evidence = session.run_on(&mut stand, request, &tap)?;
+            if evidence.ending == Ending::Stale && life < STALE_LIVES {
+                continue;
+            }
+            return Ok(self.judged(test, evidence, Some(stand)));
+        }
+        unreachable!("the last life returns")
+    }
+
+    /// A machine at its ready point, or the evidence of one that did not come so far.
+    fn machine<'t>(
+        &self,
+        session: &Session<'_>,
+        tap: &dyn Fn(&[u8]),
+        news: &Sender<News<'t>>,
+    ) -> Result<Result<Stand, Box<Evidence>>, Error> {
+        match self.suite.policy.isolation {
+            Isolation::Boot => session.boot(tap),
+            Isolation::None => match self.pool.shared(&session.configuration.shape) {
+                Some(stand) => Ok(Ok(stand)),
+                None => session.boot(tap),
+            },
+            Isolation::Test => match self.pool.fresh(session)? {
+                Got::Stand(stand) => Ok(Ok(*stand)),
+                // A kernel that does not come up does not do so by itself either; a host that was too busy may not be.
+                Got::None(NoSnapshot::Died(evidence)) if !matches!(evidence.ending, Ending::TimedOut(_)) => {
+                    Ok(Err(evidence))
+                }
+                Got::None(none) => {
+                    if let NoSnapshot::Impossible(why) = none
+                        && !self.told.swap(true, Ordering::Relaxed)
+                    {
+                        let note = format!("machines cannot be forked here ({why}); every test boots its own");
+                        drop(news.send(News::Note(note)));
+                    }
+                    session.boot(tap)
+                }
+            },
+        }
+    }
+
+    /// Judges a test, and gives its machine back when another test can use it.
+    fn judged(&self, test: &Test, evidence: Evidence, stand: Option<Stand>) -> Outcome {
+        let judgement = judge(test, self.suite.count, &evidence);
+        let origin = Some(stand.as_ref().map_or(Origin::Boot, |stand| stand.origin));
+        let shape = test.needs.over(&self.suite.shape);
+        let passed = judgement.verdict == Verdict::Pass;
+        let mut kept = None;
+        match (stand, evidence.ending) {
+            (Some(stand), Ending::Parked { .. }) if passed && stand.is_resettable() => {
+                self.pool.give_back(&shape, stand)
+            }
+            (Some(stand), Ending::Served) => {
+                if let Some((last, hello)) = last_and_hello(&evidence) {
+                    self.pool.give_back(&shape, stand.shared(last, hello));
+                }
+            }
+            (stand, _) => {
+                self.pool.used_up(&shape);
+                kept = stand.filter(|_| !passed);
+            }
+        }
+        Outcome { judgement, evidence: Some(evidence), origin, stand: kept }
+    }
+
+    /// Keeps the machine of a test that failed, when it still stands there and machines are to be kept.
+    fn keep<'t>(
+        &self,
+        report: &Report<'t>,
+        mut stand: Stand,
+        configuration: &Configuration,
+        news: &Sender<News<'t>>,
+    ) -> Option<String> {
+        let directory = self.suite.policy.artifacts.as_ref()?;
+        let stands_still = report.evidence.as_ref().is_some_and(|evidence| evidence.ending.stands_still());
+        if !stands_still || self.kept.fetch_add(1, Ordering::Relaxed) >= artifact::MOST_KEPT {
+            return None;
+        }
+        let configuration = &Configuration { backing: stand.backing(), ..configuration.clone() };
+        let about = About { report, emulator: self.suite.emulator, configuration, image: self.suite.image };
+        let kept = artifact::capture(&mut stand.vm, directory).and_then(|capture| capture.keep(&about));
+        match kept {
+            Ok(artifact) => Some(artifact.id),
+            Err(error) => {
+                let note = format!("the machine of {} could not be kept: {error}", report.test.name);
+                drop(news.send(News::Note(note)));
+                None
+            }
+        }
+    }
+}
+
+/// Sequence number of the last record, and the hello that the machine once said.
+fn last_and_hello(evidence: &Evidence) -> Option<(u32, Said)> {
+    let mut records = evidence.heard.iter().filter_map(|heard| match heard {
+        Heard::Record { sequence, said } => Some((*sequence, said)),
+        Heard::Damaged(_) => None,
+    });
+    let (first, hello) = records.next()?;
+    Some((records.next_back().map_or(first, |(sequence, _)| sequence), hello.clone()))
+}
+
+/// A test's own seed: the same for the same seed of the run, whatever else runs beside it.
+fn seed_of(seed: u64, name: &str, round: u32) -> u64 {
+    fnv_1a(&[&seed.to_le_bytes(), name.as_bytes(), &round.to_le_bytes()].concat())
+}
+
+/// How many times longer a machine may take whose CPUs share fewer host CPUs.
+fn crowding(cpus: u32, slots: u32) -> f64 {
+    f64::from(cpus) / f64::from(slots.max(1))
+}
