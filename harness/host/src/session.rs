@@ -44,6 +44,9 @@ const STATUS_LIMIT: Duration = Duration::from_secs(2);
 pub struct Limits {
     /// From QEMU's start to the kernel's hello.
     pub boot: Duration,
+    /// From the request for a test to its start, in a machine that has had another life: when it takes longer, the
+    /// machine is lost.
+    pub start: Duration,
     /// From the request for a test to its last record.
     pub test: Duration,
     /// From that record to the machine's end.
@@ -51,9 +54,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Limits for a machine of ordinary speed: 20 s, 10 s and 5 s.
+    /// Limits for a machine of ordinary speed: 20 s, 2 s, 10 s and 5 s.
     fn default() -> Self {
-        Self { boot: Duration::from_secs(20), test: Duration::from_secs(10), end: Duration::from_secs(5) }
+        let seconds = Duration::from_secs;
+        Self { boot: seconds(20), start: seconds(2), test: seconds(10), end: seconds(5) }
     }
 }
 
@@ -62,7 +66,7 @@ impl Limits {
     #[must_use]
     pub fn scaled(self, factor: f64) -> Self {
         let scale = |limit: Duration| limit.mul_f64(factor.clamp(1.0, 100.0));
-        Self { boot: scale(self.boot), test: scale(self.test), end: scale(self.end) }
+        Self { boot: scale(self.boot), start: scale(self.start), test: scale(self.test), end: scale(self.end) }
     }
 }
 
@@ -227,12 +231,12 @@ impl<'a> Watch<'a> {
     }
 
     fn limit(&self) -> Duration {
-        let Limits { boot, test, end } = self.session.limits;
+        let Limits { boot, start, test, end } = self.session.limits;
         match self.phase {
             _ if self.quitting => QUIT_LIMIT,
             Phase::Boot => boot,
             // A machine that has had another life takes its order at once, or never.
-            Phase::Run if self.discarding => end.min(test),
+            Phase::Run if self.discarding => start,
             Phase::Run => test,
             Phase::End => end,
         }

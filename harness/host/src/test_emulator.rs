@@ -36,7 +36,9 @@ impl Fake {
         );
         write(&program, &script);
         let emulator = Emulator::at(&program).unwrap();
-        let image = Image::bare(&directory.path().join("no-kernel"));
+        let kernel = directory.path().join("no-kernel");
+        std::fs::write(&kernel, "nobody reads it").unwrap();
+        let image = Image::bare(&kernel);
         let configuration = Configuration::serving(Shape::default(), Accelerator::Tcg, 1);
         Self { _directory: directory, emulator, image, configuration }
     }

@@ -227,8 +227,28 @@ fn a_machine_that_is_killed_is_named_and_the_other_tests_finish() {
 }
 
 #[test]
+fn a_killed_clone_is_named_too() {
+    let Scene(kernel, options, count) = FORKING[1];
+    let mut run = Run::start_with(kernel, options);
+    run.await_machines(count);
+    // Until both run their tests, which never end: a clone that is killed before that is only replaced.
+    thread::sleep(Duration::from_secs(1));
+    let machines = run.machines();
+    assert_eq!(machines.len(), count);
+    for machine in &machines {
+        kill_process(Pid::from_raw(machine.pid).unwrap(), Signal::KILL).unwrap();
+    }
+    let (status, text) = run.end(END);
+    assert_eq!(status.code(), Some(101), "{text}");
+    let named = text.lines().filter(|line| line.starts_with("FAIL [") && line.contains("SIGKILL")).count();
+    assert_eq!(named, 2, "{text}");
+    assert_all_gone(&machines);
+    run.assert_no_file_is_left();
+}
+
+#[test]
 fn tests_beside_a_killed_machine_keep_their_verdicts() {
-    let mut run = Run::start("hang");
+    let mut run = Run::start_with("hang", &["--isolation", "boot"]);
     let machines = run.await_machines(2);
     kill_process(Pid::from_raw(machines[0].pid).unwrap(), Signal::KILL).unwrap();
     let (status, text) = run.end(END);

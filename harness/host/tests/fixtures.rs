@@ -33,8 +33,12 @@ use steward_harness_wire::{After, Command, MAX_FRAME, Nonce, encode};
 use tempfile::TempDir;
 
 /// Limits for what is to come to an end by itself: far more than it takes, so that only a real hang exceeds them.
-const GENEROUS: Limits =
-    Limits { boot: Duration::from_secs(30), test: Duration::from_secs(30), end: Duration::from_secs(30) };
+const GENEROUS: Limits = Limits {
+    boot: Duration::from_secs(30),
+    start: Duration::from_secs(2),
+    test: Duration::from_secs(30),
+    end: Duration::from_secs(30),
+};
 /// Limit for the boot of a kernel that is declared to keep silent. One that ends by itself gets all the time it needs.
 const NO_HELLO: Duration = Duration::from_secs(5);
 /// Limit for the end of a machine that is declared to outlive its test.

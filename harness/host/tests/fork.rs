@@ -111,8 +111,8 @@ impl Run {
 }
 
 fn snapshots(cache: &Path) -> Vec<PathBuf> {
-    let entries =
-        fs::read_dir(cache.join("snapshots")).map(|entries| entries.flatten().collect()).unwrap_or(Vec::new());
+    let entries: Vec<_> =
+        fs::read_dir(cache.join("snapshots")).map(|entries| entries.flatten().collect()).unwrap_or_default();
     let paths = entries.into_iter().map(|entry| entry.path());
     paths.filter(|path| path.extension().is_some_and(|extension| extension == "snapshot")).collect()
 }

@@ -13,6 +13,9 @@ use crate::{
     session::{Session, Stand},
 };
 
+/// How many clones may fail to start, for one test, before machines count as impossible to fork.
+const CLONES_TRIED: u32 = 3;
+
 /// What a test gets.
 #[derive(Debug)]
 pub enum Got {
@@ -94,21 +97,22 @@ impl Pool {
             }
             interrupted(session)?;
         }
-        for attempt in 0.. {
+        for attempt in 1.. {
             let snapshot = match self.snapshot(session)? {
                 Ok(snapshot) => snapshot,
                 Err(none) => return Ok(Got::None(none)),
             };
             match self.clone_of(&snapshot, session)? {
                 Ok(stand) => return Ok(Got::Stand(Box::new(stand))),
-                // One that was found may be damaged, so a new one is made; but not again and again.
+                // The clone may have been killed, or the snapshot, if it was found, be damaged, so a new one is made; but
+                // not again and again.
                 Err(why) => {
                     interrupted(session)?;
-                    self.give_up(&snapshot, session, attempt > 0 || snapshot.is_fresh(), why);
+                    self.give_up(&snapshot, session, attempt == CLONES_TRIED, why);
                 }
             }
         }
-        unreachable!("a snapshot that was given up twice is none")
+        unreachable!("a snapshot that was given up at last is none")
     }
 
     fn clone_of(&self, snapshot: &Snapshot, session: &Session<'_>) -> Result<Result<Stand, String>, Error> {

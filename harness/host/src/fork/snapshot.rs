@@ -55,8 +55,6 @@ pub struct Snapshot {
     /// What a reset writes back; `None` when that is too much.
     pages: OnceLock<Option<Arc<Pages>>>,
     about: About,
-    /// Whether it was made by this value's maker, and not found.
-    fresh: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -116,7 +114,7 @@ impl Snapshot {
         let (state, about) = file::read_trailer(&mut file, memory)?;
         let about = serde_json::from_slice(&about).ok()?;
         file::keep_young(&file);
-        let snapshot = Self { file, path: path.into(), memory, pages: OnceLock::new(), about, fresh: false };
+        let snapshot = Self { file, path: path.into(), memory, pages: OnceLock::new(), about };
         (state > 0).then_some(snapshot)
     }
 
@@ -156,7 +154,7 @@ impl Snapshot {
             .map_err(Error::io("reading a machine's memory"))
             .and_then(|pages| file::write(path, &pages.unwrap_or_default(), memory, &mut state, &text));
         Ok(match written {
-            Ok(file) => Ok(Self { file, path: path.into(), memory, pages: OnceLock::new(), about, fresh: true }),
+            Ok(file) => Ok(Self { file, path: path.into(), memory, pages: OnceLock::new(), about }),
             Err(error) => Err(NoSnapshot::Impossible(error.to_string())),
         })
     }
@@ -164,12 +162,6 @@ impl Snapshot {
     fn pages(&self) -> Option<&Arc<Pages>> {
         let read = || Pages::read(&self.file, self.memory, MOST_TO_RESTORE).ok().flatten().map(Arc::new);
         self.pages.get_or_init(read).as_ref()
-    }
-
-    /// Whether it was made just now; one that was found may be damaged.
-    #[must_use]
-    pub fn is_fresh(&self) -> bool {
-        self.fresh
     }
 
     /// Removes it from the cache. Machines that were cloned from it are not disturbed.
