@@ -33,8 +33,9 @@ pub(crate) const LOG_BYTES: usize = 128 << 10;
 const MOST_FRAMES: usize = 1000;
 /// How long QEMU may take to end once it was asked to.
 const QUIT_LIMIT: Duration = Duration::from_secs(5);
-/// How long to wait before looking again whether a machine is parked: at first, and at most.
-const SHORTEST_LOOK: Duration = Duration::from_millis(1);
+/// How long to wait before looking whether a machine is parked: at first, which is about what a kernel needs to come
+/// there from its last record, and at most.
+const SHORTEST_LOOK: Duration = Duration::from_micros(400);
 const LONGEST_LOOK: Duration = Duration::from_millis(50);
 /// How long QEMU may take to state the machine's state.
 const STATUS_LIMIT: Duration = Duration::from_secs(2);
@@ -262,11 +263,13 @@ impl<'a> Watch<'a> {
                 self.step(vm, deadline)?;
                 continue;
             }
-            self.look_whether_parked(vm);
             let next_look = deadline.min(Instant::now() + pause);
             // A look makes events of its own, which must not put the next one off, nor the limit.
             while self.ending.is_none() && Instant::now() < next_look {
                 self.step(vm, next_look)?;
+            }
+            if self.ending.is_none() {
+                self.look_whether_parked(vm);
             }
             if self.ending.is_none() && Instant::now() >= deadline {
                 self.time_out(vm);
