@@ -1,5 +1,8 @@
 //! `bench`: the targets of docs/benchmarks.md, measured.
 
+use std::cell::OnceCell;
+use std::env;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -14,11 +17,15 @@ use crate::workspace::{BARE_METAL, Workspace};
 
 mod boot;
 mod cpio;
+mod isolation;
+mod limine;
 mod machine;
 mod peers;
 mod row;
 mod size;
 
+use isolation::{Figures, Parts};
+use limine::Limine;
 use row::Row;
 
 /// Measures Steward beside its peers and compares with the targets of docs/benchmarks.md.
@@ -26,7 +33,8 @@ use row::Row;
 /// Measurements of a pair are interleaved in one run, after a warm-up, and reported as medians. A row's ratio is its
 /// value divided by its peer's. Benchmarks report; the exit code is 0 also when a target is not met.
 ///
-/// A peer that cannot be had gives a row with "peer_value":null and "met":false, and a line on standard error.
+/// A peer that cannot be had gives a row with "peer_value":null and "met":false, and a line on standard error. A row
+/// whose target is "none" is there for scale; its "met" is true.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
@@ -39,12 +47,19 @@ pub struct Options {
     /// Measurements of each kind, after the warm-up
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
+    /// A directory with a binary release of Limine, for P1 [default: what STEWARD_LIMINE names, or none]
+    #[arg(long, value_name = "DIR")]
+    limine: Option<PathBuf>,
     #[command(flatten)]
     consent: Consent,
 }
 
 const EXAMPLES: &str = "\
 Benchmarks:
+  P1   one test in a fresh machine, on q35 and microvm, from dispatch to verdict,
+       beside booting a machine for it: directly, and by UEFI and BIOS from a disc
+       that genuine Limine boots (--limine), or else OVMF alone as a lower bound
+  P2   300 such tests on all CPUs, beside 300 times one of them
   P3   direct boot to the prompt on q35, pc and microvm, beside an empty PVH
        kernel and beside Debian's Linux with a static init, which apt downloads
        once (about 30 MB) into target/steward/peers
@@ -52,7 +67,8 @@ Benchmarks:
 
 Examples:
   cargo xtask bench
-  cargo xtask bench P3 P16 --json
+  cargo xtask bench P1 P2 --json
+  cargo xtask bench P1 --limine ~/limine-8.2.0-binary
   cargo xtask bench P3 --rounds 50";
 
 /// What a benchmark may use.
@@ -61,6 +77,21 @@ struct Context {
     emulator: Emulator,
     rounds: u32,
     interrupts: Interrupts,
+    limine: Option<Limine>,
+    /// What P1 and P2 need of the figures that they share.
+    parts: Parts,
+    isolation: OnceCell<Figures>,
+}
+
+impl Context {
+    /// The figures of P1 and P2, measured when they are asked for first.
+    fn isolation(&self) -> Result<&Figures> {
+        if let Some(figures) = self.isolation.get() {
+            return Ok(figures);
+        }
+        let figures = isolation::measure(self, self.parts)?;
+        Ok(self.isolation.get_or_init(|| figures))
+    }
 }
 
 struct Bench {
@@ -68,7 +99,14 @@ struct Bench {
     run: fn(&Context) -> Result<Vec<Row>>,
 }
 
-const BENCHES: &[Bench] = &[Bench { id: "P3", run: boot::run }, Bench { id: "P16", run: size::run }];
+const BENCHES: &[Bench] = &[
+    Bench { id: P1, run: isolation::one },
+    Bench { id: P2, run: isolation::many },
+    Bench { id: "P3", run: boot::run },
+    Bench { id: "P16", run: size::run },
+];
+const P1: &str = "P1";
+const P2: &str = "P2";
 
 /// Measures what was asked for.
 ///
@@ -76,8 +114,15 @@ const BENCHES: &[Bench] = &[Bench { id: "P3", run: boot::run }, Bench { id: "P16
 /// When an ID is unknown, or a kernel does not build or does not boot.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let chosen = choose(&options.ids)?;
-    preflight::require(&[Component::Qemu, Component::RustTarget(BARE_METAL)], options.consent)?;
+    let is_chosen = |id| chosen.iter().any(|bench| bench.id == id);
+    let parts = Parts { boots: is_chosen(P1), many: is_chosen(P2) };
+    let limine = options.limine.clone().or_else(|| env::var_os("STEWARD_LIMINE").map(PathBuf::from));
+    let limine = limine.filter(|_| parts.boots).map(|directory| Limine::at(&directory)).transpose()?;
+    preflight::require(&needed(parts, limine.is_some()), options.consent)?;
     let context = Context {
+        limine,
+        parts,
+        isolation: OnceCell::new(),
         workspace: Workspace::load()?,
         emulator: Emulator::find()?,
         rounds: options.rounds,
@@ -93,6 +138,14 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         say!("{}", row::table(&rows).trim_end());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What must be installed.
+fn needed(parts: Parts, limine: bool) -> Vec<Component> {
+    let always = [Component::Qemu, Component::RustTarget(BARE_METAL)];
+    let for_boots = parts.boots.then_some(Component::Firmware);
+    let for_a_disc = (parts.boots && limine).then_some(Component::Xorriso);
+    always.into_iter().chain(for_boots).chain(for_a_disc).collect()
 }
 
 /// The benchmarks of these IDs, in the order asked for, each once; all of them when none is named.
@@ -122,7 +175,15 @@ mod tests {
     #[test]
     fn benchmarks_are_chosen_by_id_each_once() {
         assert_eq!(ids(&["P16", "p3", "P16"]).unwrap(), ["P16", "P3"]);
-        assert_eq!(ids(&[]).unwrap(), ["P3", "P16"]);
+        assert_eq!(ids(&[]).unwrap(), ["P1", "P2", "P3", "P16"]);
+    }
+
+    #[test]
+    fn firmware_and_xorriso_are_needed_only_where_they_are_used() {
+        let boots = Parts { boots: true, many: false };
+        assert_eq!(needed(Parts::default(), false).len(), 2);
+        assert_eq!(needed(boots, false)[2..], [Component::Firmware]);
+        assert_eq!(needed(boots, true)[2..], [Component::Firmware, Component::Xorriso]);
     }
 
     #[test]

@@ -185,6 +185,8 @@ struct Watch<'a> {
     autopsy: Option<Autopsy>,
     /// The limit that was exceeded; zero when none was.
     exceeded: Duration,
+    /// The harness has stopped the machine to look at it.
+    looking: bool,
     /// QEMU was asked to end: what happens now is the harness's own doing.
     quitting: bool,
     /// Set once the machine has come to its end.
@@ -214,6 +216,7 @@ impl<'a> Watch<'a> {
             stopped_in: None,
             autopsy: None,
             exceeded: Duration::ZERO,
+            looking: false,
             quitting: false,
             ending: None,
         }
@@ -399,6 +402,7 @@ impl<'a> Watch<'a> {
     /// Stops the machine and looks for a CPU that waits as a parked one does; lets it run again when there is none.
     fn look_whether_parked(&mut self, vm: &mut Vm) {
         let Some(nonce) = self.nonce else { return };
+        self.looking = true;
         // When QEMU does not answer, it has ended or the limit of this phase will tell.
         let Ok(cpus) = autopsy::registers_of_stopped(vm) else { return };
         let Some(word) = cpus.iter().find_map(|cpu| cpu.parked_word(nonce)) else { return vm.resume() };
@@ -430,7 +434,8 @@ impl<'a> Watch<'a> {
             // A power-off leaves nothing to explain, and QEMU's exit status may say more.
             ("SHUTDOWN", "guest-shutdown") => self.quit(vm),
             ("SHUTDOWN" | "GUEST_PANICKED", _) => self.stop(vm),
-            // It follows a shut-down; by itself it means that QEMU gave up on the machine.
+            // It follows a shut-down or the harness's own order; by itself it means that QEMU gave up on the machine.
+            ("STOP", _) if self.looking => {}
             ("STOP", _) => {
                 // Without an answer, QEMU's end or the limit will tell.
                 let Ok(answer) = vm.ask("query-status", None, STATUS_LIMIT) else { return };

@@ -33,6 +33,9 @@ use channel::{Channel, Reader};
 const LINES: Lines = Lines { com1: 3, com2: 4, qmp: 5 };
 /// How long QEMU may take to be gone once it has closed all its lines.
 const EXIT_LIMIT: Duration = Duration::from_secs(5);
+/// How long to wait before reading on in a record. A guest sends it byte by byte, and waking up for each would take more
+/// of the host than the guest does.
+const BREATH: Duration = Duration::from_micros(150);
 /// Longest line of QEMU's log that is kept whole.
 const LONGEST_LINE: usize = 4 << 10;
 /// Most of QEMU's own messages that are kept.
@@ -78,6 +81,8 @@ pub struct Vm {
     events: VecDeque<Event>,
     replies: Vec<(u64, Result<Value, String>)>,
     last_id: u64,
+    /// The last transfer brought bytes of a record, and more are likely to come.
+    heard_records: bool,
     /// Commands whose answers nobody waits for.
     told: Vec<u64>,
     log: EmulatorLog,
@@ -142,6 +147,7 @@ impl Vm {
             events: VecDeque::new(),
             replies: Vec::new(),
             last_id: 0,
+            heard_records: false,
             told: Vec::new(),
             log: EmulatorLog::default(),
             interrupts: interrupts.clone(),
@@ -227,7 +233,11 @@ impl Vm {
     /// # Errors
     /// As [`Vm::ask`].
     pub fn monitor(&mut self, line: &str, cpu: u32, limit: Duration) -> Result<String, String> {
-        let arguments = json!({ "command-line": line, "cpu-index": cpu });
+        let mut arguments = json!({ "command-line": line });
+        // It is the first CPU's view without, and QEMU reads its orders byte by byte.
+        if cpu != 0 {
+            arguments["cpu-index"] = cpu.into();
+        }
         let value = self.ask("human-monitor-command", Some(&arguments), limit)?;
         value.as_str().map(|text| text.replace("\r\n", "\n")).ok_or_else(|| format!("`{line}` gave {value}"))
     }
@@ -317,6 +327,9 @@ impl Vm {
             polled.extend(channel.poll_fd());
         }
         polled.extend(self.stderr.as_fd().map(|stderr| PollFd::from_borrowed_fd(stderr, PollFlags::IN)));
+        if std::mem::take(&mut self.heard_records) {
+            std::thread::sleep(BREATH.min(deadline.saturating_duration_since(Instant::now())));
+        }
         let left = deadline.saturating_duration_since(Instant::now());
         match poll(&mut polled, Timespec::try_from(left).ok().as_ref()) {
             // A signal of this process, such as a child's end, woke the call: look again.
@@ -348,6 +361,7 @@ impl Vm {
             self.events.push_back(Event::Com1(com1));
         }
         if !com2.is_empty() {
+            self.heard_records = true;
             self.events.push_back(Event::Com2(com2));
         }
         for message in self.parser.push(&qmp) {

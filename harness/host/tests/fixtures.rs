@@ -56,6 +56,8 @@ struct Row {
     verdict: String,
     /// In isolation none; `None` where nothing is declared.
     verdict_shared: Option<String>,
+    /// It asks for a device that a microvm has not.
+    not_on_microvm: bool,
     because: String,
 }
 
@@ -65,10 +67,12 @@ impl Row {
         let mut words = text.split_whitespace().map(String::from);
         let mut word = || words.next().unwrap_or_else(|| panic!("verdicts.txt, line {line}: too few columns"));
         let (fixture, test, declared) = (word(), word(), word());
-        let (verdict, shared) = declared.split_once("/none=").unwrap_or((&declared, &declared));
+        let not_on_microvm = declared.ends_with("/microvm=-");
+        let declared = declared.trim_end_matches("/microvm=-");
+        let (verdict, shared) = declared.split_once("/none=").unwrap_or((declared, declared));
         let verdict_shared = (shared != "-").then(|| shared.to_owned());
         let because = words.collect::<Vec<_>>().join(" ");
-        Self { line, fixture, test, verdict: verdict.to_owned(), verdict_shared, because }
+        Self { line, fixture, test, verdict: verdict.to_owned(), verdict_shared, not_on_microvm, because }
     }
 
     /// The test's name in the kernel: Cargo makes a crate's name of a program's.
@@ -168,7 +172,8 @@ impl Bench {
     fn verdicts(&self, fixture: &Fixture, rows: &[&Row], way: Way) -> Verdicts {
         let silent = rows.iter().any(|row| row.because == "no hello");
         let hangs = rows.iter().any(|row| row.verdict.starts_with("hang"));
-        let mut limits = Limits {
+        let mut chosen = self.chosen.clone();
+        let limits = Limits {
             boot: if silent { NO_HELLO } else { GENEROUS.boot },
             end: if hangs { NO_END } else { GENEROUS.end },
             ..GENEROUS
@@ -180,7 +185,7 @@ impl Bench {
                 image: &Self::image(fixture),
                 count: fixture.listing.count(),
                 shape: Shape { kind: way.kind, ..Shape::default() },
-                chosen: &self.chosen,
+                chosen: &chosen,
                 jobs: 1,
                 limits,
                 command_line: String::new(),
@@ -194,7 +199,7 @@ impl Bench {
             if retry == RETRIES || !verdicts.0.values().any(starved) {
                 return verdicts;
             }
-            limits = limits.scaled(4.0);
+            chosen.slowness = chosen.slowness.max(1.0) * 4.0;
         }
         unreachable!("the last retry returns")
     }
@@ -266,7 +271,9 @@ fn hold_to_the_table(ways: &[Way]) {
     let rows = table();
     let mut runs = Vec::new();
     for group in rows.chunk_by(|row, next| row.fixture == next.fixture) {
-        runs.extend(ways.iter().map(|way| (group.iter().collect::<Vec<_>>(), *way)));
+        // Such a fixture has but that one test.
+        let fits = |way: &&Way| way.kind != Kind::Microvm || !group[0].not_on_microvm;
+        runs.extend(ways.iter().filter(fits).map(|way| (group.iter().collect::<Vec<_>>(), *way)));
     }
     // What takes its whole time comes first, so that no worker is left alone with it at the end.
     let slow = |row: &&Row| row.verdict.starts_with("hang") || row.verdict == "boot-failure";

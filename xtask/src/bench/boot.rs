@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use steward_harness::image::Boot;
 
 use super::Context;
 use super::machine::{Guest, time_to_marker};
@@ -28,16 +29,14 @@ pub fn run(context: &Context) -> Result<Vec<Row>> {
     let loader = images::loader(&context.workspace, &context.interrupts)?;
     let image = images::image(&context.workspace, Build { release: true, tests: false }, &context.interrupts)?;
     let steward = Guest {
-        kernel: image.kernel.into(),
-        initrd: image.initrd.map(Into::into),
-        command_line: "",
+        name: "Steward".to_owned(),
+        arguments: image.boot.arguments(""),
         marker: PROMPT,
         limit: Duration::from_secs(30),
     };
     let empty = Guest {
-        kernel: loader.join("empty-pvh").into(),
-        initrd: None,
-        command_line: "",
+        name: "the empty PVH kernel".to_owned(),
+        arguments: Boot::Direct { kernel: loader.join("empty-pvh"), initrd: None }.arguments(""),
         marker: "R\r\n",
         limit: Duration::from_secs(30),
     };
@@ -52,10 +51,10 @@ pub fn run(context: &Context) -> Result<Vec<Row>> {
 }
 
 fn guest(linux: &Linux) -> Guest {
+    let boot = Boot::Direct { kernel: linux.kernel.clone(), initrd: Some(linux.initrd.clone()) };
     Guest {
-        kernel: linux.kernel.clone().into(),
-        initrd: Some(linux.initrd.clone().into()),
-        command_line: LINUX,
+        name: linux.name.clone(),
+        arguments: boot.arguments(LINUX),
         marker: peers::MARKER,
         limit: Duration::from_secs(60),
     }

@@ -11,15 +11,13 @@ use anyhow::{Context, Result, bail};
 use steward_harness::Emulator;
 use steward_harness::process::{Interrupts, Process};
 
-/// What QEMU boots.
+/// What runs in the machine.
 #[derive(Clone, Debug)]
 pub struct Guest {
-    /// For `-kernel`.
-    pub kernel: OsString,
-    /// For `-initrd`.
-    pub initrd: Option<OsString>,
-    /// For `-append`.
-    pub command_line: &'static str,
+    /// Its name, for people.
+    pub name: String,
+    /// QEMU's arguments that bring it into the machine.
+    pub arguments: Vec<OsString>,
     /// What the guest writes on COM1 when it is there.
     pub marker: &'static str,
     /// How long it may take.
@@ -32,13 +30,7 @@ fn command(emulator: &Path, machine: &str, guest: &Guest) -> Command {
     command.args(["-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"]);
     command.args(["-machine", machine, "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "128M"]);
     command.args(["-chardev", "stdio,id=com1,signal=off", "-serial", "chardev:com1"]);
-    command.arg("-kernel").arg(&guest.kernel);
-    if let Some(initrd) = &guest.initrd {
-        command.arg("-initrd").arg(initrd);
-    }
-    if !guest.command_line.is_empty() {
-        command.args(["-append", guest.command_line]);
-    }
+    command.args(&guest.arguments);
     command
 }
 
@@ -51,7 +43,7 @@ pub fn time_to_marker(emulator: &Emulator, machine: &str, guest: &Guest, interru
     if let Some(signal) = interrupts.signal() {
         bail!("interrupted by signal {signal}");
     }
-    time.with_context(|| format!("{} on {machine}", guest.kernel.display()))
+    time.with_context(|| format!("{} on {machine}", guest.name))
 }
 
 fn time(mut command: Command, marker: &str, limit: Duration) -> Result<Duration> {
@@ -125,10 +117,9 @@ mod tests {
 
     #[test]
     fn guests_differ_in_nothing_but_what_they_boot() {
-        let guest = |kernel: &str, command_line| Guest {
-            kernel: kernel.into(),
-            initrd: None,
-            command_line,
+        let guest = |arguments: &[&str]| Guest {
+            name: "x".into(),
+            arguments: arguments.iter().map(Into::into).collect(),
             marker: "x",
             limit: Duration::ZERO,
         };
@@ -136,8 +127,11 @@ mod tests {
             let command = command(Path::new("qemu"), "q35", &guest);
             command.get_args().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>()
         };
-        let (ours, peer) = (words(guest("ours", "")), words(guest("peer", "console=ttyS0")));
-        assert_eq!(ours[..ours.len() - 1], peer[..ours.len() - 1]);
-        assert_eq!(peer[ours.len()..], ["-append", "console=ttyS0"]);
+        let (ours, peer) = (words(guest(&["-kernel", "ours"])), words(guest(&["-drive", "peer"])));
+        assert_eq!(ours[..ours.len() - 2], peer[..peer.len() - 2]);
+        assert_eq!(
+            (&ours[ours.len() - 2..], &peer[peer.len() - 2..]),
+            (&["-kernel".to_owned(), "ours".into()][..], &["-drive".to_owned(), "peer".into()][..])
+        );
     }
 }

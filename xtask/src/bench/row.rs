@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// The target of a row that is there for scale only.
+pub const NONE: &str = "none";
+
 /// One figure beside its peer's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
@@ -21,7 +24,7 @@ pub struct Row {
     pub ratio: Option<f64>,
     /// The target, for people.
     pub target: String,
-    /// Whether the ratio is within the target.
+    /// Whether the ratio is within the target; `true` where the target is [`NONE`].
     pub met: bool,
 }
 
@@ -37,17 +40,23 @@ pub struct Subject {
     pub peer: String,
     /// As in [`Row`].
     pub target: String,
-    /// The largest ratio that meets the target.
+    /// The largest ratio that meets the target; infinite when there is no target.
     pub most: f64,
 }
 
 impl Subject {
+    /// A figure without a target.
+    #[must_use]
+    pub fn for_scale(id: &'static str, what: String, unit: &'static str, peer: String) -> Self {
+        Self { id, what, unit, peer, target: NONE.to_owned(), most: f64::INFINITY }
+    }
+
     /// The row with the figures; both are rounded to a thousandth.
     #[must_use]
     pub fn row(self, value: f64, peer_value: Option<f64>) -> Row {
         let Self { id, what, unit, peer, target, most } = self;
         let ratio = peer_value.map(|peer| value / peer);
-        let met = ratio.is_some_and(|ratio| ratio <= most);
+        let met = most.is_infinite() || ratio.is_some_and(|ratio| ratio <= most);
         let ratio = ratio.map(|ratio| (ratio * 1e4).round() / 1e4);
         Row { id, what, value: rounded(value), unit, peer, peer_value: peer_value.map(rounded), ratio, target, met }
     }
@@ -83,10 +92,15 @@ pub fn table(rows: &[Row]) -> String {
             row.what.clone(),
             number(Some(row.value)),
             row.peer.clone(),
-            number(row.peer_value),
+            if row.peer.is_empty() { String::new() } else { number(row.peer_value) },
             row.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}")),
             row.target.clone(),
-            if row.met { "met" } else { "NOT MET" }.to_owned(),
+            match row.met {
+                true if row.target == NONE => "",
+                true => "met",
+                false => "NOT MET",
+            }
+            .to_owned(),
         ]);
     }
     let widths: Vec<usize> =
@@ -123,6 +137,13 @@ mod tests {
     fn without_a_peer_no_target_is_met() {
         let row = subject().row(1.0, None);
         assert_eq!((row.peer_value, row.ratio, row.met), (None, None, false));
+    }
+
+    #[test]
+    fn a_row_for_scale_misses_nothing() {
+        let row = Subject::for_scale("P0", "boot".into(), "ms", String::new()).row(1.0, None);
+        assert_eq!((row.met, row.target.as_str()), (true, "none"));
+        assert!(table(&[row]).lines().nth(1).unwrap().ends_with("none"));
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub fn minutes(duration: Duration) -> String {
 pub fn cases(tier: Tier) -> u32 {
     match tier {
         Tier::Test => 5_000,
-        Tier::Verify => 50_000,
+        Tier::Verify => 36_000,
         // Per round.
         Tier::Soak => 20_000,
     }

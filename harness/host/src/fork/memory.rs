@@ -71,9 +71,23 @@ impl Pages {
 
     /// Makes a file of `memory` bytes hold these pages, and zeros everywhere else, whatever it held before.
     pub fn restore(&self, file: &File, memory: u64) -> io::Result<()> {
-        fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, 0, memory)?;
+        // Pages that stay need not be taken from the system, and from QEMU's page tables, and given back.
+        let mut end = 0;
+        for (place, run) in &self.0 {
+            punch(file, end, *place)?;
+            end = place + run.len() as u64;
+        }
+        punch(file, end, memory)?;
         self.write(file)
     }
+}
+
+/// Makes a part of a file a hole.
+fn punch(file: &File, start: u64, end: u64) -> io::Result<()> {
+    if start < end {
+        fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, start, end - start)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
