@@ -1,6 +1,6 @@
 //! What stands between a run and those who are told of it.
 
-use std::io;
+use std::{env, io};
 
 use steward_harness::{
     listing::Test,
@@ -40,6 +40,10 @@ impl<S: Sink> Sink for Front<S> {
         self.sink.started(&self.renamed(test))
     }
 
+    fn noted(&mut self, text: &str) -> io::Result<()> {
+        self.sink.noted(text)
+    }
+
     fn output(&mut self, test: &Test, bytes: &[u8]) -> io::Result<()> {
         self.sink.output(&self.renamed(test), bytes)
     }
@@ -55,6 +59,12 @@ impl<S: Sink> Sink for Front<S> {
     fn finished(&mut self, report: &Report<'_>) -> io::Result<()> {
         if !report.passed() && self.kept.is_none() {
             self.kept.clone_from(&report.artifact);
+        }
+        // nextest looks for such a line, and makes it the failure's message in its JUnit.
+        if !report.passed() && env::var_os("NEXTEST").is_some() {
+            let why = report.judgement.why.lines().next().unwrap_or_default();
+            let why: String = why.chars().filter(|character| !character.is_control()).collect();
+            eprintln!("Error: {}: {why}", report.judgement.verdict);
         }
         self.sink.finished(&Report { test: &self.renamed(report.test), ..report.clone() })
     }

@@ -280,12 +280,20 @@ impl<'a> Watch<'a> {
             pause = (pause * 2).min(LONGEST_LOOK);
         };
         self.settle(vm);
-        // What a machine did that never took this run's order says nothing about the test.
-        let lost = self.discarding && !matches!(ending, Ending::Exited(_) | Ending::Stuck);
+        // What a machine did that never took this run's order says nothing about the test, and its end neither; but who
+        // kills its emulator is told.
+        let lost = self.discarding && !matches!(ending, Ending::Exited(Exit::Signal(_)) | Ending::Stuck);
         Ok(if lost { Ending::Stale } else { ending })
     }
 
     fn time_out(&mut self, vm: &mut Vm) {
+        // A kernel that went down and could not even say so has parked without a record.
+        if self.phase == Phase::Run && self.after != After::Exit {
+            self.look_whether_parked(vm);
+            if self.ending.is_some() {
+                return;
+            }
+        }
         self.exceeded = self.limit();
         self.examine_hung(vm);
         self.ending = Some(Ending::TimedOut(self.phase));
@@ -311,9 +319,8 @@ impl<'a> Watch<'a> {
 
     /// Takes what a machine that stands still had sent before.
     fn settle(&mut self, vm: &mut Vm) {
-        let now = Instant::now();
         while self.ending.is_some_and(Ending::stands_still)
-            && let Wait::Event(event) = vm.wait(now)
+            && let Some(event) = vm.ready()
         {
             self.take(vm, event);
         }
@@ -405,7 +412,10 @@ impl<'a> Watch<'a> {
         self.looking = true;
         // When QEMU does not answer, it has ended or the limit of this phase will tell.
         let Ok(cpus) = autopsy::registers_of_stopped(vm) else { return };
-        let Some(word) = cpus.iter().find_map(|cpu| cpu.parked_word(nonce)) else { return vm.resume() };
+        let Some(word) = cpus.iter().find_map(|cpu| cpu.parked_word(nonce)) else {
+            self.looking = false;
+            return vm.resume();
+        };
         self.ending = Some(Ending::Parked { word });
         if word != u64::from(word::PASSED) {
             self.autopsy = Autopsy::of_stopped(vm).ok();

@@ -131,11 +131,10 @@ impl Suite<'_> {
         thread::scope(|scope| {
             let (news, incoming) = channel();
             let mut lanes = Lanes::default();
-            let mut go_on = true;
             // A sink that fails is not told of anything more, but the machines that run are waited for.
             let mut told = Ok(());
             loop {
-                while go_on && told.is_ok() && interrupts.signal().is_none() {
+                while told.is_ok() && interrupts.signal().is_none() {
                     let Some((job, slots)) = queue.take() else { break };
                     let lane = lanes.take();
                     told = sink.started(job.test);
@@ -163,7 +162,10 @@ impl Suite<'_> {
                             queue.push(job, width(job.test));
                         } else {
                             summary.count(&report);
-                            go_on &= report.passed() || !self.policy.until_fail;
+                            if self.policy.until_fail && !report.passed() {
+                                // What was tried before is still tried to its end.
+                                queue.retain(|job| job.attempt > 1);
+                            }
                         }
                         if told.is_ok() {
                             told = if again { sink.retrying(&report) } else { sink.finished(&report) };

@@ -194,6 +194,20 @@ impl Vm {
         }
     }
 
+    /// What has come already.
+    pub fn ready(&mut self) -> Option<Event> {
+        if self.events.is_empty() {
+            self.pump(Instant::now(), None);
+        }
+        self.events.pop_front()
+    }
+
+    /// Drops what has come already, and what QEMU has complained of: the machine begins another life.
+    pub fn forget(&mut self) {
+        while self.ready().is_some() {}
+        self.log = EmulatorLog::default();
+    }
+
     /// Queues bytes for COM1. They reach the guest as fast as its serial port takes them.
     pub fn send_com1(&mut self, bytes: &[u8]) {
         self.com1.send(bytes);

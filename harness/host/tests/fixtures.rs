@@ -351,6 +351,27 @@ fn input_of_a_life_before_reaches_nobody_and_an_old_order_is_noticed() {
 }
 
 #[test]
+fn a_reset_machine_has_the_memory_of_its_ready_point_to_the_byte() {
+    let bench = Bench::set_up();
+    let fixture = &fixtures()["clobber"];
+    let image = Bench::image(fixture);
+    for kind in Kind::ALL {
+        let shape = Shape { kind, ..Shape::default() };
+        let configuration = Configuration::serving(shape, bench.chosen.accelerator, 1);
+        let session = bench.session(fixture, &image, &configuration);
+        let snapshot =
+            Snapshot::obtain(&session, bench.cache.path()).expect("QEMU runs").expect("a machine can be saved");
+        let mut stand = snapshot.prepare(&session, true).map(|prepared| snapshot.finish(prepared)).unwrap().unwrap();
+        assert!(stand.memory_is_untouched(), "{kind}: a clone");
+        let request = TestRequest { index: fixture.listing.tests[0].index, seed: 1, after: After::Park };
+        session.run_on(&mut stand, request, &|_| ()).expect("QEMU runs");
+        assert!(!stand.memory_is_untouched(), "{kind}: the test has written");
+        stand.reset().unwrap();
+        assert!(stand.memory_is_untouched(), "{kind}: after a reset");
+    }
+}
+
+#[test]
 fn a_row_may_declare_another_verdict_for_a_shared_machine() {
     let verdicts = |declared: &str| {
         let row = Row::read(1, &format!("kernel test {declared} because of this"));

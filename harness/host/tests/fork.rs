@@ -5,7 +5,7 @@ mod built;
 use std::{
     collections::BTreeMap,
     fs, io,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::OnceLock,
     thread,
@@ -66,12 +66,14 @@ struct Run {
     shape: Shape,
     policy: Policy,
     jobs: u32,
+    emulator: Emulator,
 }
 
 impl Run {
     fn of(name: &str) -> Self {
         let policy = Policy { isolation: Isolation::Test, ..Policy::default() };
-        Self { elf: kernel(name), filter: Filter::default(), shape: Shape::default(), policy, jobs: 2 }
+        let emulator = Emulator::find().unwrap_or_else(|error| panic!("these tests need QEMU: {error}"));
+        Self { elf: kernel(name), filter: Filter::default(), shape: Shape::default(), policy, jobs: 2, emulator }
     }
 
     fn returning(repeat: u32) -> Self {
@@ -83,11 +85,10 @@ impl Run {
 
     fn within(&self, cache: &Path) -> (Summary, Told) {
         let interrupts = Interrupts::none().unwrap();
-        let emulator = Emulator::find().unwrap_or_else(|error| panic!("these tests need QEMU: {error}"));
         let image = Image::build(&self.elf, &[], &cache_directory(&self.elf)).unwrap();
         let listing = Listing::read(&self.elf).unwrap();
         let suite = Suite {
-            emulator: &emulator,
+            emulator: &self.emulator,
             image: &image,
             count: listing.count(),
             shape: self.shape.clone(),
@@ -180,6 +181,9 @@ fn a_damaged_snapshot_is_made_again() {
     let mut garbled = whole.clone();
     garbled[state..state + 64].fill(0xa5);
     damages.push(garbled);
+    let mut blank = whole.clone();
+    blank[2 << 20..state].fill(0);
+    damages.push(blank);
     for (number, damaged) in damages.into_iter().enumerate() {
         fs::write(snapshot, damaged).unwrap();
         let told = Run::returning(2).passes(cache.path());
@@ -227,6 +231,46 @@ fn without_isolation_one_machine_runs_test_after_test() {
     run.policy.isolation = Isolation::None;
     let told = run.passes(cache.path());
     assert_eq!((told.count(Origin::Boot), told.count(Origin::Shared)), (1, 5));
+}
+
+/// A QEMU of which something goes wrong when it is started for a machine: a shell script, with `$QEMU` the real one.
+fn emulator_that(directory: &Path, script: &str) -> Emulator {
+    let real = Emulator::find().unwrap();
+    let (half, path) = (directory.join("qemu.new"), directory.join("qemu"));
+    let version = r#"[ "$1" = --version ] && exec "$QEMU" "$@""#;
+    let text = format!("#!/bin/sh\nQEMU='{}'\n{version}\n{script}\nexec \"$QEMU\" \"$@\"\n", real.program().display());
+    fs::write(&half, text).unwrap();
+    fs::set_permissions(&half, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(&half, &path).unwrap();
+    Emulator::at(&path).unwrap()
+}
+
+#[test]
+fn a_boot_that_was_killed_costs_one_attempt_and_not_the_run() {
+    let cache = TempDir::new().unwrap();
+    let mut run = Run::returning(3);
+    let once = cache.path().join("killed");
+    let script = format!("[ -e '{0}' ] || {{ touch '{0}'; kill -9 $$; }}", once.display());
+    run.emulator = emulator_that(cache.path(), &script);
+    run.policy.retries = 1;
+    run.jobs = 1;
+    run.passes(cache.path());
+}
+
+/// Each test tries a few times, and whoever fails first with a snapshot has it made again for the others. In this order
+/// nobody's last try is the first to fail.
+#[test]
+fn clones_that_never_start_are_given_up_in_whatever_order_they_fail() {
+    let cache = TempDir::new().unwrap();
+    let mut run = Run::returning(2);
+    let script = format!(
+        r#"case "$*" in *incoming*) n=1; until mkdir '{}'/$n; do n=$((n + 1)); done 2>/dev/null
+            case $n in 2) sleep 1;; 4) sleep 2.5;; 6) sleep 3;; *) sleep 0.1;; esac; exit 1;; esac"#,
+        cache.path().display()
+    );
+    run.emulator = emulator_that(cache.path(), &script);
+    let told = run.passes(cache.path());
+    assert_eq!((told.count(Origin::Boot), told.notes.len()), (2, 1), "{told:?}");
 }
 
 /// Files and children of this process, and its memory in KiB.

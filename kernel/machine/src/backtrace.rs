@@ -7,6 +7,9 @@ use crate::trap::{TrapFrame, catch};
 /// Most return addresses that are followed.
 pub const DEPTH: usize = 32;
 
+/// How many bytes of code a function without a frame may have.
+const LONGEST_FRAMELESS: u64 = 4096;
+
 /// Addresses, innermost first.
 pub type Backtrace = heapless::Vec<u64, DEPTH>;
 
@@ -35,11 +38,28 @@ pub fn of(frame: &TrapFrame) -> Backtrace {
     let _ = backtrace.push(frame.rip);
     // A call of what cannot be run left its return address on the stack's top, and no frame of its own.
     let may_run = crate::memory::mapping(frame.rip).is_some_and(|mapping| mapping.executable);
-    if !may_run && let Some(return_address) = read(frame.rsp) {
+    // Nor has a function a frame of its own that needs none (memset), or that has not got to it yet.
+    if let Some(return_address) = read(frame.rsp)
+        && (!may_run || is_from_call(return_address, frame.rip))
+    {
         let _ = backtrace.push(return_address);
     }
     follow(frame.rbp, &mut backtrace);
     backtrace
+}
+
+/// Whether a call stands before this address, to a place not far before `rip`: a direct one (`E8`, and a distance of 32
+/// bits) or one through a pointer at such a distance (`FF 15`).
+fn is_from_call(return_address: u64, rip: u64) -> bool {
+    let Some(code) = read(return_address.wrapping_sub(8)) else { return false };
+    let [_, _, first, second, distance @ ..] = code.to_le_bytes();
+    let there = return_address.wrapping_add_signed(i32::from_le_bytes(distance).into());
+    let target = match (first, second) {
+        (_, 0xe8) => Some(there),
+        (0xff, 0x15) => read(there),
+        _ => None,
+    };
+    target.is_some_and(|target| rip.wrapping_sub(target) < LONGEST_FRAMELESS)
 }
 
 /// Follows the chain of frames: each holds its caller's frame pointer, and above it the return address. The chain ends

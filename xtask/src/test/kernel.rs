@@ -163,6 +163,11 @@ impl FirstKept {
 }
 
 impl Sink for FirstKept {
+    fn noted(&mut self, _: &str) -> io::Result<()> {
+        // It is beside sinks that tell it.
+        Ok(())
+    }
+
     fn finished(&mut self, report: &Report<'_>) -> io::Result<()> {
         let mut first = self.0.borrow_mut();
         if first.is_none() && !report.passed() {

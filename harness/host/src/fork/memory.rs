@@ -13,7 +13,7 @@ const PAGE: usize = 4096;
 const CHUNK: usize = 64 * PAGE;
 
 /// The pages of a memory that are not zero, as runs of bytes, each with its place.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, Hash, PartialEq, Eq)]
 pub struct Pages(Vec<(u64, Vec<u8>)>);
 
 impl Pages {

@@ -10,7 +10,7 @@ use super::{NoSnapshot, Prepared, Snapshot};
 use crate::{
     Error,
     machine::Shape,
-    session::{Session, Stand},
+    session::{Ending, Evidence, Exit, Session, Stand},
 };
 
 /// How many clones may fail to start, for one test, before machines count as impossible to fork.
@@ -108,7 +108,7 @@ impl Pool {
                 // not again and again.
                 Err(why) => {
                     interrupted(session)?;
-                    self.give_up(&snapshot, session, attempt == CLONES_TRIED, why);
+                    self.give_up(&snapshot, session, attempt >= CLONES_TRIED, why);
                 }
             }
         }
@@ -129,7 +129,7 @@ impl Pool {
         if !stand.is_resettable() {
             self.used_up(shape);
         }
-        self.prepare_spare(snapshot, session)?;
+        self.prepare_spare(snapshot, session);
         Ok(Ok(stand))
     }
 
@@ -140,23 +140,33 @@ impl Pool {
     }
 
     /// Starts a QEMU for the next clone, when one will be needed, while this test runs.
-    fn prepare_spare(&self, snapshot: &Snapshot, session: &Session<'_>) -> Result<(), Error> {
+    fn prepare_spare(&self, snapshot: &Snapshot, session: &Session<'_>) {
         let shape = &session.configuration.shape;
-        let needed = self.with(shape, |kind| {
-            kind.consumed && kind.spares.len() < self.lanes && kind.left > kind.spares.len() + kind.idle.len()
-        });
-        if needed {
-            let prepared = self.prepare(snapshot, session)?;
+        let spares: usize = self.kinds().values().map(|kind| kind.spares.len()).sum();
+        let needed = self.with(shape, |kind| kind.consumed && kind.left > kind.spares.len() + kind.idle.len());
+        // A spare that cannot be had is started when it is needed, and its failure told then.
+        if needed
+            && spares < self.lanes
+            && let Ok(prepared) = self.prepare(snapshot, session)
+        {
             self.with(shape, |kind| kind.spares.push(prepared));
         }
-        Ok(())
     }
 
     fn snapshot(&self, session: &Session<'_>) -> Result<Held, Error> {
         let cell = self.with(&session.configuration.shape, |kind| Arc::clone(&kind.snapshot));
         let mut cell = cell.lock().unwrap_or_else(PoisonError::into_inner);
         if cell.is_none() {
-            *cell = Some(Snapshot::obtain(session, &self.cache)?.map(Arc::new));
+            let held = Snapshot::obtain(session, &self.cache)?.map(Arc::new);
+            // Who killed this QEMU need not kill the next one: only this test pays for it.
+            let killed = |evidence: &Evidence| {
+                matches!(evidence.ending, Ending::Exited(Exit::Signal(_)))
+                    || evidence.shutdown_reason() == Some("host-signal")
+            };
+            if matches!(&held, Err(NoSnapshot::Died(evidence)) if killed(evidence)) {
+                return Ok(held);
+            }
+            *cell = Some(held);
         }
         Ok(cell.clone().unwrap_or_else(|| Err(NoSnapshot::Impossible(String::from("there is no snapshot")))))
     }

@@ -15,7 +15,7 @@ use std::{
     io::{Seek, SeekFrom},
     os::fd::{AsRawFd, OwnedFd},
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -30,7 +30,7 @@ use crate::{
     fork::memory::Pages,
     machine::{Backing, Configuration, MEMORY, READY_POINT, READY_POINT_FILE, STATE},
     session::{Evidence, Heard, LOG_BYTES, Prelude, RecordLine, Said, Session, Stand},
-    vm::{Event, Vm, Wait},
+    vm::Vm,
 };
 
 /// How long QEMU may take to answer a question.
@@ -45,6 +45,9 @@ const TAG: &str = "ready";
 
 /// Bytes of pages that are not zero up to which a reset writes them back: beyond, a clone is faster.
 const MOST_TO_RESTORE: u64 = 64 << 20;
+/// Bytes of such pages up to which a machine is saved at all: beyond, booting costs less than to keep them, in this
+/// process and on the disk.
+const MOST_TO_SAVE: u64 = 256 << 20;
 
 /// A machine saved at its ready point.
 #[derive(Debug)]
@@ -53,7 +56,7 @@ pub struct Snapshot {
     path: PathBuf,
     memory: u64,
     /// What a reset writes back; `None` when that is too much.
-    pages: OnceLock<Option<Arc<Pages>>>,
+    pages: Option<Arc<Pages>>,
     about: About,
 }
 
@@ -63,6 +66,8 @@ struct About {
     tests: u32,
     boot: Duration,
     log: String,
+    /// Of the memory and the state.
+    digest: u64,
 }
 
 /// Why there is no snapshot.
@@ -95,7 +100,8 @@ impl Snapshot {
         if let Some(found) = Self::open(&path, memory) {
             return Ok(Ok(found));
         }
-        let lock = match file::lock(&path, session.interrupts) {
+        // A boot and a transfer is what the other process may take.
+        let lock = match file::lock(&path, session.interrupts, session.limits.boot + TRANSFER_LIMIT) {
             Ok(lock) => lock,
             Err(Error::Interrupted(signal)) => return Err(Error::Interrupted(signal)),
             Err(error) => return Ok(Err(NoSnapshot::Impossible(error.to_string()))),
@@ -112,10 +118,13 @@ impl Snapshot {
     fn open(path: &Path, memory: u64) -> Option<Self> {
         let mut file = File::options().read(true).write(true).open(path).ok()?;
         let (state, about) = file::read_trailer(&mut file, memory)?;
-        let about = serde_json::from_slice(&about).ok()?;
+        let about: About = serde_json::from_slice(&about).ok()?;
         file::keep_young(&file);
-        let snapshot = Self { file, path: path.into(), memory, pages: OnceLock::new(), about };
-        (state > 0).then_some(snapshot)
+        let pages = Pages::read(&file, memory, MOST_TO_SAVE).ok()??;
+        if file::digest(&pages, &mut file, memory, state).ok()? != about.digest {
+            return None;
+        }
+        Some(Self::new(file, path, memory, pages, about))
     }
 
     /// Boots the machine and saves it.
@@ -148,20 +157,31 @@ impl Snapshot {
             _ => None,
         });
         let Some((version, tests)) = hello else { return Ok(Err(String::from("the kernel said no hello").into())) };
-        let about = About { version, tests, boot, log: log.text() };
+        let unwritten = |error: Error| Err(NoSnapshot::Impossible(error.to_string()));
+        let pages = match Pages::read(&ram, memory, MOST_TO_SAVE).map_err(Error::io("reading a machine's memory")) {
+            Ok(Some(pages)) => pages,
+            Ok(None) => {
+                let most = MOST_TO_SAVE >> 20;
+                return Ok(Err(format!("more than {most} MiB of the machine's memory are not zero").into()));
+            }
+            Err(error) => return Ok(unwritten(error)),
+        };
+        let digest = state.metadata().and_then(|data| file::digest(&pages, &mut state, 0, data.len()));
+        let digest = match digest.map_err(Error::io("reading a machine's state")) {
+            Ok(digest) => digest,
+            Err(error) => return Ok(unwritten(error)),
+        };
+        let about = About { version, tests, boot, log: log.text(), digest };
         let text = serde_json::to_vec(&about).unwrap_or_default();
-        let written = Pages::read(&ram, memory, u64::MAX)
-            .map_err(Error::io("reading a machine's memory"))
-            .and_then(|pages| file::write(path, &pages.unwrap_or_default(), memory, &mut state, &text));
-        Ok(match written {
-            Ok(file) => Ok(Self { file, path: path.into(), memory, pages: OnceLock::new(), about }),
-            Err(error) => Err(NoSnapshot::Impossible(error.to_string())),
+        Ok(match file::write(path, &pages, memory, &mut state, &text) {
+            Ok(file) => Ok(Self::new(file, path, memory, pages, about)),
+            Err(error) => unwritten(error),
         })
     }
 
-    fn pages(&self) -> Option<&Arc<Pages>> {
-        let read = || Pages::read(&self.file, self.memory, MOST_TO_RESTORE).ok().flatten().map(Arc::new);
-        self.pages.get_or_init(read).as_ref()
+    fn new(file: File, path: &Path, memory: u64, pages: Pages, about: About) -> Self {
+        let pages = (pages.bytes() <= MOST_TO_RESTORE).then(|| Arc::new(pages));
+        Self { file, path: path.into(), memory, pages, about }
     }
 
     /// Removes it from the cache. Machines that were cloned from it are not disturbed.
@@ -184,7 +204,7 @@ impl Snapshot {
         let mut files = vec![(OwnedFd::from(state), STATE)];
         let mut backing = Backing::Copied;
         let mut ready_point = None;
-        if keep && let Some(pages) = self.pages() {
+        if keep && let Some(pages) = &self.pages {
             let (memory, kept) = make_files(self.memory).map_err(|error| failed()(error.into()))?;
             pages.write(&memory).map_err(failed())?;
             files.extend([(duplicate(&memory)?, MEMORY), (kept.into(), READY_POINT)]);
@@ -208,8 +228,8 @@ impl Snapshot {
         if ready_point.is_some() {
             keep(&mut vm)?;
         }
-        drain(&mut vm);
-        let About { version, tests, boot, log } = &self.about;
+        vm.forget();
+        let About { version, tests, boot, log, .. } = &self.about;
         let hello = Heard::Record { sequence: 0, said: Said::Hello { version: *version, tests: *tests } };
         let mut kept = BoundedLog::new(LOG_BYTES);
         kept.push(log.as_bytes());
@@ -239,12 +259,18 @@ impl ReadyPoint {
     /// # Errors
     /// What QEMU or the system says.
     pub fn restore(&self, vm: &mut Vm) -> Result<(), String> {
-        drain(vm);
-        self.pages.restore(&self.memory, self.bytes).map_err(|error| error.to_string())?;
-        // QEMU throws away what it has translated of the memory when it loads a state.
+        vm.forget();
+        // QEMU throws away what it has translated of the memory when it loads a state. Before that it resets the machine,
+        // which writes the program of `-kernel` into the memory again: so the memory comes last.
         monitor(vm, &format!("loadvm {TAG}"))?;
-        drain(vm);
+        self.pages.restore(&self.memory, self.bytes).map_err(|error| error.to_string())?;
+        vm.forget();
         Ok(())
+    }
+
+    /// Whether the machine's memory is what it was at the ready point.
+    pub fn memory_is_untouched(&self) -> bool {
+        Pages::read(&self.memory, self.bytes, u64::MAX).is_ok_and(|pages| pages.as_ref() == Some(&*self.pages))
     }
 }
 
@@ -326,9 +352,4 @@ fn monitor(vm: &mut Vm, line: &str) -> Result<(), String> {
         "" => Ok(()),
         complaint => Err(complaint.into()),
     }
-}
-
-fn drain(vm: &mut Vm) {
-    let now = Instant::now();
-    while let Wait::Event(Event::Com1(_) | Event::Com2(_) | Event::Machine(_)) = vm.wait(now) {}
 }

@@ -87,7 +87,7 @@ pub fn headline(record: &Record) -> String {
     let Record { test, verdict, why, file, line, seed, machine, accelerator, qemu, .. } = record;
     let cpus = if machine.cpus == 1 { "1 CPU".into() } else { format!("{} CPUs", machine.cpus) };
     let lines = [
-        format!("{test}: {verdict}: {why}"),
+        format!("{test}: {verdict}: {}", why.replace('\n', "; ")),
         format!("  test at {file}:{line}, seed {seed:#018x}"),
         format!("  {}, {cpus} ({}), {} MiB; {accelerator}, QEMU {qemu}", machine.kind, machine.cpu, machine.memory_mib),
     ];
@@ -187,10 +187,11 @@ mod tests {
 
     #[test]
     fn the_headline_says_what_it_is_and_cannot_act_on_a_terminal() {
-        let record = Record { why: "\x1b]0;gone\x07 sum is off".into(), ..record() };
+        let record = Record { why: "\x1b]0;gone\x07 sum is off\n left: 1".into(), ..record() };
         let text = headline(&record);
         assert!(text.contains("k::smp: cpu-fault: ") && text.contains("k/src/smp.rs:7"), "{text}");
         assert!(text.contains("q35, 4 CPUs (max), 128 MiB; tcg, QEMU 7.2.22"), "{text}");
         assert!(!text.contains('\x1b') && !text.contains('\x07'), "{text:?}");
+        assert!(text.contains("sum is off;  left: 1\n"), "{text:?}");
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Details, autopsy::printable, details, title};
 use crate::{
+    listing::Tier,
     session::{Evidence, Heard, Said},
     suite::{Origin, Report},
     symbols::Symbols,
@@ -19,6 +20,8 @@ pub struct Case {
     pub file: String,
     /// The line there.
     pub line: u32,
+    /// How much it costs.
+    pub tier: Tier,
     /// Its machine, in words.
     pub machine: String,
     /// The round, from 1.
@@ -96,13 +99,15 @@ impl Case {
     pub fn facts(&self, shown: &Attempt, seed: u64, command: &str) -> Vec<(&'static str, String)> {
         let origin = shown.origin.map_or_else(String::new, |origin| format!("; {}", came_up(origin)));
         let rounds = if self.round > 1 { format!(" --repeat {}", self.round) } else { String::new() };
+        let tier = if self.tier > Tier::Test { format!(" --tier {}", self.tier) } else { String::new() };
         let mut facts = Vec::new();
         // A test that is not a kernel's has none of these.
         if !self.file.is_empty() {
             facts = vec![
                 ("test", format!("{}:{}", self.file, self.line)),
                 ("machine", format!("{}{origin}", self.machine)),
-                ("seed", format!("{:#x} (repeat with --seed {seed:#x}{rounds})", self.seed)),
+                ("seed", format!("{:#x}", self.seed)),
+                ("again", format!("{command} {} --seed {seed:#x}{rounds}{tier}", self.name)),
             ];
         }
         if self.attempts.len() > 1 {
@@ -186,6 +191,7 @@ impl Pending {
                 name: report.test.name.clone(),
                 file: report.test.file.clone(),
                 line: report.test.line,
+                tier: report.test.tier,
                 machine: report.shape.to_string(),
                 round: report.round,
                 seed: report.seed,

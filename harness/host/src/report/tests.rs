@@ -40,7 +40,8 @@ fn every_test_has_its_line_and_failures_come_again_in_full() {
         "panic: panicked: no\nsecond line",
         "test: demo/src/lib.rs:2",
         "machine: q35, 1 CPU (max), 128M; reset to its ready point",
-        "seed: 0x7 (repeat with --seed 0x5eed)",
+        "seed: 0x7\n",
+        "again: cargo xtask test demo::tests::t1 --seed 0x5eed\n",
         "records: hello (3 tests), panicked",
         "exited with status 35",
         "  #1 0xffffffff80005678",
@@ -71,7 +72,7 @@ fn a_failure_tells_how_to_see_it_again() {
     let text = terminal(style, |sink| play(sink, 1, slice::from_ref(&kept), &[], None));
     assert!(text.contains("---- demo::tests::t0 (round 3) ----"), "{text}");
     assert!(text.contains("replay: cargo test -- --replay k-17\n"), "{text}");
-    assert!(text.contains("seed: 0x7 (repeat with --seed 0x5eed --repeat 3)\n"), "{text}");
+    assert!(text.contains("again: cargo test -- demo::tests::t0 --seed 0x5eed --repeat 3\n"), "{text}");
 }
 
 /// One test that passes at its second attempt, and one that never does.

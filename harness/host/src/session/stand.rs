@@ -99,6 +99,12 @@ impl Stand {
         Ok(())
     }
 
+    /// Whether its memory is, to the byte, what it was at the ready point that it has kept. For tests of the harness.
+    #[must_use]
+    pub fn memory_is_untouched(&self) -> bool {
+        self.ready_point.as_ref().is_some_and(ReadyPoint::memory_is_untouched)
+    }
+
     /// Sends bytes to COM1 and COM2, as if somebody typed there. A test's machine is sent nothing but its order.
     pub fn send(&mut self, com1: &[u8], com2: &[u8]) {
         self.vm.send_com1(com1);

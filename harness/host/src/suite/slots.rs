@@ -23,11 +23,16 @@ impl<T> Queue<T> {
         self.waiting.iter().map(|(job, _)| job)
     }
 
-    /// Adds a job behind those that would like as many CPUs.
+    /// Adds a job before those that would like as many CPUs.
     pub fn push(&mut self, job: T, cpus: u32) {
         let slots = self.slots_for(cpus);
-        let place = self.waiting.partition_point(|(_, others)| *others >= slots);
+        let place = self.waiting.partition_point(|(_, others)| *others > slots);
         self.waiting.insert(place, (job, slots));
+    }
+
+    /// Drops the jobs that have not had their turn and are not to have it.
+    pub fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        self.waiting.retain(|(job, _)| keep(job));
     }
 
     /// The next job, when there is room for it, and how many slots it holds from now on.

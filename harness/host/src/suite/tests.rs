@@ -148,6 +148,14 @@ fn every_round_counts_and_a_run_can_end_at_the_first_failure() {
 }
 
 #[test]
+fn a_test_that_was_tried_before_the_last_failure_is_still_judged() {
+    let (summary, notes) =
+        play(Policy { repeat: 2, retries: 1, until_fail: true, ..policy(Isolation::Boot) }, "exit 1");
+    assert_eq!(notes.count("retrying"), notes.count("finished"), "{:?}", notes.heard);
+    assert!(summary.failed < 10, "{summary:?}");
+}
+
+#[test]
 fn tests_that_share_machines_follow_each_other() {
     let (_, notes) = play(policy(Isolation::None), "exit 1");
     let order: Vec<&str> = notes.heard[1..].iter().filter_map(|heard| heard.split(' ').next()).collect();

@@ -140,6 +140,21 @@ fn a_backtrace_of_a_wild_jump_names_the_caller() {
 }
 
 #[ktest]
+fn a_backtrace_of_a_fault_in_a_function_without_a_frame_names_its_caller() {
+    #[inline(never)]
+    fn callee() -> backtrace::Backtrace {
+        core::hint::black_box(backtrace::here())
+    }
+    let return_address = core::hint::black_box(callee())[1];
+    let (rip, rsp) = (callee as *const () as u64, &raw const return_address as u64);
+    let frame = trap::TrapFrame { rip, rsp, ..trap::TrapFrame::default() };
+    assert_eq!(backtrace::of(&frame).as_slice(), [rip, return_address]);
+    // What that call did not call was not called from there.
+    let frame = trap::TrapFrame { rip: rip - 1, ..frame };
+    assert_eq!(backtrace::of(&frame).as_slice(), [rip - 1]);
+}
+
+#[ktest]
 fn a_backtrace_of_a_wild_jump_on_a_wild_stack_ends() {
     for rsp in [0, 1, 0x1003, layout::STACKS + 3, 1 << 60, u64::MAX] {
         let frame = trap::TrapFrame { rip: 0x666_0000, rsp, ..trap::TrapFrame::default() };

@@ -1,24 +1,17 @@
 //! The file of a snapshot: where it lies, who may make it, and how it is written.
 
 use std::{
-    env, fs,
+    fs,
     fs::{File, TryLockError},
     hash::{DefaultHasher, Hash, Hasher},
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     thread::sleep,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
-use crate::{
-    Error,
-    fork::memory::Pages,
-    image::cache,
-    machine::{Accelerator, Lines},
-    process::Interrupts,
-    session::Session,
-};
+use crate::{Error, fork::memory::Pages, image::cache, machine::Lines, process::Interrupts, session::Session};
 
 /// Ends the file. The number is the format's version.
 const MAGIC: &[u8; 16] = b"steward snapshot";
@@ -42,11 +35,8 @@ pub fn place(session: &Session<'_>, cache: &Path) -> Result<PathBuf, Error> {
         hasher.write(&fs::read(file).map_err(Error::io(format!("reading {}", file.display())))?);
     }
     identify(session.emulator.program(), &mut hasher)?;
-    // The machine's clock, and under KVM its CPU, are the host's.
+    // The machine's clock, and under KVM its CPU, are the host's, and of this boot of it.
     fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default().hash(&mut hasher);
-    if session.configuration.accelerator == Accelerator::Kvm {
-        env::consts::ARCH.hash(&mut hasher);
-    }
     Ok(cache.join("snapshots").join(format!("{:016x}.snapshot", hasher.finish())))
 }
 
@@ -57,10 +47,12 @@ fn identify(path: &Path, hasher: &mut impl Hasher) -> Result<(), Error> {
     Ok(())
 }
 
-/// Waits until no other process makes this snapshot, and keeps others from it as long as the value lives.
-pub fn lock(path: &Path, interrupts: &Interrupts) -> Result<File, Error> {
+/// Waits until no other process makes this snapshot, at most so long: one that was suspended would hold up all others.
+/// Keeps others from it as long as the value lives.
+pub fn lock(path: &Path, interrupts: &Interrupts, limit: Duration) -> Result<File, Error> {
     let path = path.with_extension("lock");
     let failed = || Error::io(format!("locking {}", path.display()));
+    let deadline = Instant::now() + limit;
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(failed())?;
     }
@@ -73,6 +65,9 @@ pub fn lock(path: &Path, interrupts: &Interrupts) -> Result<File, Error> {
         }
         if let Some(signal) = interrupts.signal() {
             return Err(Error::Interrupted(signal));
+        }
+        if Instant::now() >= deadline {
+            return Err(failed()(io::Error::new(io::ErrorKind::TimedOut, "another process does not let go of it")));
         }
         sleep(POLL);
     }
@@ -109,6 +104,16 @@ pub fn read_trailer(file: &mut File, memory: u64) -> Option<(u64, Vec<u8>)> {
     let mut text = vec![0; usize::try_from(about).ok()?];
     file.read_exact(&mut text).ok()?;
     Some((state, text))
+}
+
+/// What tells a memory and a state from damaged ones; the state is as many bytes of `file`, from `start` on.
+pub fn digest(pages: &Pages, file: &mut File, start: u64, state: u64) -> io::Result<u64> {
+    let mut bytes = vec![0; usize::try_from(state).map_err(io::Error::other)?];
+    file.read_exact_at(&mut bytes, start)?;
+    let mut hasher = DefaultHasher::new();
+    pages.hash(&mut hasher);
+    hasher.write(&bytes);
+    Ok(hasher.finish())
 }
 
 /// Makes the file look used, so that it is not removed soon.
@@ -163,13 +168,16 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_waited_for_until_a_signal() {
+    fn a_lock_is_waited_for_but_not_for_ever() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("snapshots/x.snapshot");
         let interrupts = Interrupts::none().unwrap();
-        let first = lock(&path, &interrupts).unwrap();
+        let first = lock(&path, &interrupts, Duration::ZERO).unwrap();
+        let impatient = lock(&path, &interrupts, POLL).unwrap_err().to_string();
+        assert!(impatient.contains("does not let go"), "{impatient}");
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| lock(&path, &Interrupts::none().unwrap()).unwrap());
+            let patience = Duration::from_secs(60);
+            let second = scope.spawn(move || lock(&path, &Interrupts::none().unwrap(), patience).unwrap());
             sleep(POLL * 10);
             assert!(!second.is_finished());
             drop(first);

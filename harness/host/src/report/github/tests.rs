@@ -20,7 +20,7 @@ fn a_failure_is_annotated_where_the_kernel_panicked_and_else_where_the_test_stan
         ),
         "{panicked}"
     );
-    assert!(panicked.contains("repeat with --seed 0x5eed"), "{panicked}");
+    assert!(panicked.contains("demo::tests::t0 --seed 0x5eed"), "{panicked}");
     assert!(hangs.starts_with("::error file=demo/src/lib.rs,line=2,title=hang (interrupts on)%3A demo"), "{hangs}");
 }
 

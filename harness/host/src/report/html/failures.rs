@@ -44,7 +44,7 @@ fn facts<'a>(record: &'a Record, case: &'a Case, shown: &Attempt) -> Vec<(&'a st
     // The attempts have a list of their own.
     let told = |(name, _): &(&str, String)| *name != "attempts";
     let value = |(name, value): (&'static str, String)| {
-        let html = if name == "replay" { command(&value) } else { escape(&value) };
+        let html = if name == "replay" || name == "again" { command(&value) } else { escape(&value) };
         (name, html)
     };
     let mut facts: Vec<_> = record.facts_of(case, shown).into_iter().filter(told).map(value).collect();
