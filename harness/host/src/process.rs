@@ -11,6 +11,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, kill_process_group, prlimit};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use wait_timeout::ChildExt;
 
 pub(crate) use interrupt::on_second_signal;
@@ -19,6 +20,13 @@ pub use interrupt::{Interrupts, Lent, exit_code};
 /// How long a killed process may take to be gone. It takes that long only inside a system call that hangs, as a broken
 /// `/dev/kvm` can make it.
 pub const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// The host's CPUs that this process may use, by number.
+#[must_use]
+pub fn cpus() -> Vec<usize> {
+    let Ok(set) = sched_getaffinity(None) else { return Vec::new() };
+    (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect()
+}
 
 /// A child process, in a process group of its own unless it shares the terminal.
 ///
@@ -68,6 +76,17 @@ impl Process {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Keeps all its threads on one CPU of the host, and those that they will start. At worst they stay where they were.
+    pub fn keep_on(&self, cpu: usize) {
+        let mut only = CpuSet::new();
+        only.set(cpu);
+        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.id())) else { return };
+        let ids = threads.flatten().filter_map(|thread| thread.file_name().to_str()?.parse().ok());
+        for thread in ids.filter_map(Pid::from_raw) {
+            let _ = sched_setaffinity(Some(thread), &only);
+        }
     }
 
     /// How much CPU time all its threads have used, to a hundredth of a second; `None` once it was waited for.
@@ -198,6 +217,16 @@ mod tests {
         first.terminate();
         assert_eq!(first.wait_at_most(Duration::from_secs(20)).unwrap().unwrap().signal(), Some(15));
         assert_eq!(second.kill().unwrap().signal(), Some(9));
+    }
+
+    #[test]
+    fn a_process_is_kept_on_one_cpu() {
+        let process = sleeper();
+        let cpu = *cpus().last().unwrap();
+        process.keep_on(cpu);
+        let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+        let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
+        assert_eq!(allowed.trim(), cpu.to_string());
     }
 
     #[test]

@@ -280,6 +280,11 @@ impl Vm {
         self.interrupts.signal().unwrap_or_default()
     }
 
+    /// Keeps QEMU on one CPU of the host.
+    pub fn keep_on(&self, cpu: usize) {
+        self.process.keep_on(cpu);
+    }
+
     /// QEMU's process number.
     #[must_use]
     pub fn process_id(&self) -> u32 {

@@ -19,7 +19,7 @@ use crate::{
     fork::{Got, NoSnapshot, Pool},
     listing::Test,
     machine::{Configuration, Shape},
-    process::Interrupts,
+    process::{self, Interrupts},
     session::{Ending, Evidence, Heard, Limits, Request, Said, Session, Stand},
     verdict::{Judgement, Verdict, judge},
 };
@@ -35,6 +35,8 @@ pub struct Ground<'a> {
     output: bool,
     started: Instant,
     pool: Pool,
+    /// The host's CPUs, when there is one for every lane.
+    cpus: Vec<usize>,
     /// It was told that machines cannot be forked.
     told: AtomicBool,
     /// How many machines were kept.
@@ -58,6 +60,7 @@ impl<'a> Ground<'a> {
             interrupts,
             output,
             started: Instant::now(),
+            cpus: Some(process::cpus()).filter(|cpus| cpus.len() == suite.slots() as usize).unwrap_or_default(),
             pool: Pool::new(suite.cache.clone(), suite.slots()),
             told: AtomicBool::new(false),
             kept: AtomicUsize::new(0),
@@ -79,7 +82,10 @@ impl<'a> Ground<'a> {
         let configuration = self.configuration(&shape, slots);
         // The run waits for news of every test, so there must be some even when the harness itself breaks down here.
         // What it was at work on is dropped then, and its machine with it.
-        let attempted = catch_unwind(AssertUnwindSafe(|| self.attempt(test, seed, &configuration, news)));
+        // QEMU and its machine take turns rather than run at once, and waking each other across CPUs takes longer than
+        // what they do. A machine that fills the host, or has it to itself, is left alone.
+        let cpu = self.cpus.get(lane as usize).copied().filter(|_| slots == 1 && self.cpus.len() > 1);
+        let attempted = catch_unwind(AssertUnwindSafe(|| self.attempt(test, seed, &configuration, cpu, news)));
         let broken = |why: String| Outcome {
             judgement: Judgement { verdict: Verdict::EmulatorFailure, why },
             evidence: None,
@@ -129,6 +135,7 @@ impl<'a> Ground<'a> {
         test: &'t Test,
         seed: u64,
         configuration: &Configuration,
+        cpu: Option<usize>,
         news: &Sender<News<'t>>,
     ) -> Result<Outcome, Error> {
         let tap = |bytes: &[u8]| {
@@ -151,6 +158,9 @@ impl<'a> Ground<'a> {
                 Ok(stand) => stand,
                 Err(evidence) => return Ok(self.judged(test, *evidence, None)),
             };
+            if let Some(cpu) = cpu {
+                stand.vm.keep_on(cpu);
+            }
             let evidence = session.run_on(&mut stand, request, &tap)?;
             if evidence.ending == Ending::Stale && life < STALE_LIVES {
                 continue;
