@@ -1,0 +1,2 @@
+//! Makes discs and disks that boot a kernel.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! What a loader reads before it has a kernel.
+#![no_std]
+#![forbid(unsafe_code)]
