@@ -20,6 +20,8 @@ pub struct File<'a> {
     pub name: Name<'a>,
     /// Its content.
     pub data: &'a [u8],
+    /// What the kernel is told with a module, without a zero byte; an archive says nothing.
+    pub string: &'a [u8],
 }
 
 /// An entry's name: ustar splits long ones in two.
@@ -143,7 +145,7 @@ impl<'a> Entries<'a> {
             usize::try_from(size).ok().and_then(|size| start.checked_add(size)).ok_or(error(Fault::Truncated(size)))?;
         let data = self.bytes.get(start..end).ok_or(error(Fault::Truncated(size)))?;
         self.at = end.checked_next_multiple_of(BLOCK).ok_or(error(Fault::Truncated(size)))?;
-        Ok(Some((offset, kind, File { name, data })))
+        Ok(Some((offset, kind, File { name, data, string: &[] })))
     }
 
     fn block(&self, offset: usize) -> Option<&'a [u8]> {
@@ -172,7 +174,7 @@ impl<'a> Iterator for Entries<'a> {
 
 impl File<'_> {
     /// A nameless file without content, to fill lists with.
-    pub const EMPTY: Self = Self { name: Name::EMPTY, data: &[] };
+    pub const EMPTY: Self = Self { name: Name::EMPTY, data: &[], string: &[] };
 }
 
 impl<'a> Name<'a> {

@@ -26,7 +26,7 @@ mod responses;
 pub mod time;
 
 pub use error::LoadError;
-pub use load::{Handover, Input, load};
+pub use load::{Handover, Input, load, rehearse};
 pub use memory::PhysicalMemory;
 pub use responses::{FirmwareType, Framebuffer};
 

@@ -82,28 +82,37 @@ fn room(file: File<'_>) -> u64 {
     (file.data.len() as u64).max(1).next_multiple_of(PAGE_SIZE)
 }
 
+/// What is written once everything has been decided.
+struct Plan<'i, 'a> {
+    image: Image<'a>,
+    entry: u64,
+    answers: Answers<'i, 'a>,
+    /// How many page tables there will be.
+    tables: u64,
+    /// Bytes that were taken from the map.
+    taken: u64,
+}
+
+/// Decides all that [`load`](load()) decides and writes nothing: with the same map and input, it fails exactly when loading
+/// would. Returns how many bytes loading takes, with room for alignment: a usable range of that size
+/// is enough for all of it, wherever it lies below the limit.
+///
+/// # Errors
+/// Those of [`load`](load()). The map may then hold part of what would have been taken.
+pub fn rehearse(map: &mut MemoryMap, input: &Input<'_>) -> Result<u64, LoadError> {
+    let plan = plan(map, input)?;
+    Ok(plan.taken + plan.image.align())
+}
+
 /// Loads the kernel: reserves its memory in `map`, writes image, modules, stack, page tables and
 /// responses, and says how to enter it. `map` becomes the memory map that the kernel is given.
 ///
 /// # Errors
 /// A fault of the kernel's file or too little memory. Nothing has been written then.
 pub fn load<M: PhysicalMemory>(memory: &mut M, map: &mut MemoryMap, input: &Input<'_>) -> Result<Handover, LoadError> {
-    let image = Image::parse(input.kernel.data)?;
-    let requests = Requests::find(&image)?;
-    let entry = requests.entry(&image)?;
-    requests.check_paging_mode(&image)?;
-    let asks_time = requests.address(Feature::DateAtBoot).is_some();
-    let mut answers = Answers {
-        input,
-        requests: &requests,
-        unix_seconds: if asks_time { (input.clock)() } else { None },
-        virtual_base: image.base(),
-        placement: Placement::default(),
-    };
-    let tables = reserve::<M>(map, &image, &mut answers)?;
-
-    let placement = answers.placement;
-    write_image(memory, &image, &requests, placement.image);
+    let Plan { image, entry, answers, tables, .. } = plan(map, input)?;
+    let (requests, placement) = (&answers.requests, answers.placement);
+    write_image(memory, &image, requests, placement.image);
     if requests.address(Feature::ExecutableFile).is_some() {
         memory.write(placement.kernel_file, input.kernel.data);
     }
@@ -124,36 +133,57 @@ pub fn load<M: PhysicalMemory>(memory: &mut M, map: &mut MemoryMap, input: &Inpu
     })
 }
 
-/// Takes all the memory that the kernel and what it is told need from the map, and returns how many
-/// page tables there will be.
-fn reserve<M: PhysicalMemory>(
-    map: &mut MemoryMap,
-    image: &Image<'_>,
-    answers: &mut Answers<'_, '_>,
-) -> Result<u64, LoadError> {
-    let (input, requests) = (answers.input, answers.requests);
-    if image.size() > KERNEL_BASE.wrapping_neg() {
-        return Err(ImageError::TooLarge.into());
+/// Checks the kernel and takes all the memory that it and what it is told need from the map.
+fn plan<'i, 'a>(map: &mut MemoryMap, input: &'i Input<'a>) -> Result<Plan<'i, 'a>, LoadError> {
+    let image = Image::parse(input.kernel.data)?;
+    let requests = Requests::find(&image)?;
+    let entry = requests.entry(&image)?;
+    requests.check_paging_mode(&image)?;
+    let asks_time = requests.address(Feature::DateAtBoot).is_some();
+    let answers = Answers {
+        input,
+        requests,
+        unix_seconds: if asks_time { (input.clock)() } else { None },
+        virtual_base: image.base(),
+        placement: Placement::default(),
+    };
+    let mut plan = Plan { image, entry, answers, tables: 0, taken: 0 };
+    plan.reserve(map)?;
+    Ok(plan)
+}
+
+impl Plan<'_, '_> {
+    fn reserve(&mut self, map: &mut MemoryMap) -> Result<(), LoadError> {
+        let (input, image, answers) = (self.answers.input, &self.image, &mut self.answers);
+        if image.size() > KERNEL_BASE.wrapping_neg() {
+            return Err(ImageError::TooLarge.into());
+        }
+        let limit = input.limit.min(DIRECT_LIMIT);
+        let mut take = |map: &mut MemoryMap, purpose, size: u64, align, kind| {
+            let at = map.allocate(purpose, size, align, kind, limit)?;
+            // What the map has granted can be rounded up.
+            self.taken += size.max(1).next_multiple_of(PAGE_SIZE);
+            Ok::<u64, LoadError>(at)
+        };
+        let (theirs, ours) = (Kind::KernelAndModules, Kind::BootloaderReclaimable);
+        let (placement, requests) = (&mut answers.placement, &answers.requests);
+        placement.image = take(map, "kernel's image", image.size(), image.align(), theirs)?;
+        if requests.address(Feature::ExecutableFile).is_some() {
+            placement.kernel_file = take(map, "kernel's file", room(input.kernel), PAGE_SIZE, theirs)?;
+        }
+        let modules: u64 = input.modules.iter().copied().map(room).sum();
+        if modules != 0 {
+            placement.modules = take(map, "modules", modules, PAGE_SIZE, theirs)?;
+        }
+        placement.stack = take(map, "kernel's stack", requests.stack_size(image), PAGE_SIZE, ours)?;
+        // What has been taken is mapped like what is free, so the count holds for the final map too.
+        self.tables = paging::tables_needed(map, image, requests.revision(), input.features);
+        placement.tables = take(map, "page tables", self.tables * PAGE_SIZE, PAGE_SIZE, ours)?;
+        // This allocation itself may add two entries to the map that the responses hold.
+        let arena = answers.size(map, 2);
+        answers.placement.arena = take(map, "responses", arena, PAGE_SIZE, ours)?;
+        Ok(())
     }
-    let limit = input.limit.min(DIRECT_LIMIT);
-    let (theirs, ours) = (Kind::KernelAndModules, Kind::BootloaderReclaimable);
-    let placement = &mut answers.placement;
-    placement.image = map.allocate("kernel's image", image.size(), image.align(), theirs, limit)?;
-    if requests.address(Feature::ExecutableFile).is_some() {
-        placement.kernel_file = map.allocate("kernel's file", room(input.kernel), PAGE_SIZE, theirs, limit)?;
-    }
-    let modules: u64 = input.modules.iter().copied().map(room).sum();
-    if modules != 0 {
-        placement.modules = map.allocate("modules", modules, PAGE_SIZE, theirs, limit)?;
-    }
-    placement.stack = map.allocate("kernel's stack", requests.stack_size(image), PAGE_SIZE, ours, limit)?;
-    // What has been taken is mapped like what is free, so the count holds for the final map too.
-    let tables = paging::tables_needed(map, image, requests.revision(), input.features);
-    placement.tables = map.allocate("page tables", tables * PAGE_SIZE, PAGE_SIZE, ours, limit)?;
-    // This allocation itself may add two entries to the map that the responses hold.
-    let arena = answers.size::<M>(map, 2);
-    answers.placement.arena = map.allocate("responses", arena, PAGE_SIZE, ours, limit)?;
-    Ok(tables)
 }
 
 /// Writes the image: data, zeros, relocated words, the base revision tag.

@@ -4,7 +4,7 @@ use crate::archive::{File, Name};
 use crate::features::Feature;
 use crate::load::{Input, Placement};
 use crate::map::{Entry, MemoryMap};
-use crate::memory::PhysicalMemory;
+use crate::memory::{Nowhere, PhysicalMemory};
 use crate::requests::{RESPONSE_AT, Requests};
 use crate::{HHDM_BASE, entry};
 
@@ -87,7 +87,7 @@ impl<M: PhysicalMemory> Arena<'_, M> {
 /// What the responses are made of.
 pub(crate) struct Answers<'i, 'a> {
     pub(crate) input: &'i Input<'a>,
-    pub(crate) requests: &'i Requests,
+    pub(crate) requests: Requests,
     pub(crate) unix_seconds: Option<i64>,
     /// Virtual address of the kernel's image.
     pub(crate) virtual_base: u64,
@@ -99,8 +99,8 @@ pub(crate) const GDT_AT: u64 = 0;
 
 impl Answers<'_, '_> {
     /// Bytes that [`write`](Self::write) takes when the map has `more` entries than now.
-    pub(crate) fn size<M: PhysicalMemory>(&self, map: &MemoryMap, more: u64) -> u64 {
-        let mut arena = Arena::<M> { memory: None, next: 0 };
+    pub(crate) fn size(&self, map: &MemoryMap, more: u64) -> u64 {
+        let mut arena = Arena::<Nowhere> { memory: None, next: 0 };
         self.lay_out(&mut arena, map);
         arena.next + more * (ENTRY_SIZE + 8)
     }
@@ -175,16 +175,21 @@ impl Answers<'_, '_> {
 
     fn modules<M: PhysicalMemory>(&self, arena: &mut Arena<'_, M>) -> u64 {
         let modules = || self.placement.modules(self.input);
-        let empty = arena.text([].into_iter());
-        // Paths first and then the records, so that the records stand in a row.
-        let mut next_path = HHDM_BASE + arena.next;
+        // Texts first and then the records, so that the records stand in a row.
+        let mut next_text = HHDM_BASE + arena.next;
         for (module, _) in modules() {
             arena.text(path(module.name));
+            arena.text(module.string.iter().copied());
         }
+        let mut text_of = |length: usize| {
+            let at = next_text;
+            next_text += (length as u64 + 1).next_multiple_of(8);
+            at
+        };
         let first = HHDM_BASE + arena.next;
         for (module, physical) in modules() {
-            arena.words(file_record(physical, module, next_path, empty));
-            next_path += (path(module.name).count() as u64 + 1).next_multiple_of(8);
+            let (path, string) = (text_of(path(module.name).count()), text_of(module.string.len()));
+            arena.words(file_record(physical, module, path, string));
         }
         let count = self.input.modules.len() as u64;
         let pointers = arena.pointers(first, count, FILE_WORDS as u64 * 8);

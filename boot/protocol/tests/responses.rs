@@ -119,8 +119,11 @@ fn command_line_is_passed_unchanged() {
 #[test]
 fn modules_come_in_order_each_on_pages_of_its_own() {
     let contents: [&[u8]; 3] = [&[1; 5000], b"", b"third"];
+    let strings: [&[u8]; 3] = [b"a string of some length", b"", b"seven b"];
     let names: [&[u8]; 3] = [b"modules/first", b"modules/empty", b"modules/with/seven"];
-    let files: Vec<_> = (0..3).map(|index| File { name: Name::new(names[index]), data: contents[index] }).collect();
+    let files: Vec<_> = (0..3)
+        .map(|index| File { name: Name::new(names[index]), data: contents[index], string: strings[index] })
+        .collect();
     let words = [tag(3), request(limine_request::ModuleRequest::new().id())].concat();
     let file = kernel(&words).bytes();
     let loaded = load_pc(&Input { modules: &files, ..input(&file) });
@@ -134,7 +137,7 @@ fn modules_come_in_order_each_on_pages_of_its_own() {
         let bytes: Vec<_> = (0..size).map(|offset| loaded.byte(address + offset)).collect();
         assert_eq!(bytes, contents[index]);
         assert_eq!(loaded.text(path).as_bytes(), [b"/", names[index]].concat());
-        assert_eq!(loaded.text(text), "");
+        assert_eq!(loaded.text(text).as_bytes(), strings[index]);
         assert_eq!(address % 4096, 0);
         assert!(pages.insert(address), "two modules at {address:#x}");
     }

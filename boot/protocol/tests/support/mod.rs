@@ -42,7 +42,7 @@ pub fn pc_ranges() -> Vec<Range> {
 
 pub fn input(kernel: &[u8]) -> Input<'_> {
     Input {
-        kernel: File { name: Name::new(b"kernel"), data: kernel },
+        kernel: File { name: Name::new(b"kernel"), data: kernel, string: b"" },
         modules: &[],
         command_line: b"serve=com2 log=debug",
         loader_name: "Test loader",
