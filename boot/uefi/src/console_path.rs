@@ -27,6 +27,7 @@ pub fn has_uart(mut path: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::has_uart;
+    use alloc::vec::Vec;
     use proptest::prelude::*;
 
     const PCI: [u8; 6] = [1, 1, 6, 0, 0, 0x1f];

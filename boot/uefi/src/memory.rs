@@ -114,8 +114,8 @@ mod tests {
     fn every_type_of_the_firmware_has_its_kind() {
         let kinds: Vec<_> = (0..=16).map(|number| kind(&descriptor(number, 0, 1))).collect();
         let ours = Kind::BootloaderReclaimable;
-        let expected = [
-            [Kind::Reserved, ours, ours, ours, ours, Kind::Reserved, Kind::Reserved, Kind::Usable].as_slice(),
+        let expected: [&[Kind]; 3] = [
+            &[Kind::Reserved, ours, ours, ours, ours, Kind::Reserved, Kind::Reserved, Kind::Usable],
             &[Kind::BadMemory, Kind::AcpiReclaimable, Kind::AcpiNvs, Kind::Reserved, Kind::Reserved],
             // PAL code, persistent memory, unaccepted memory, and what no one knows.
             &[Kind::Reserved; 4],

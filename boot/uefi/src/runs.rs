@@ -2,18 +2,9 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use core::fmt;
-
-/// Most characters of a name, so that files of any number have names that FAT takes.
-const MAX_NAME: usize = 32;
-
-/// Whether logs can be kept under this name: letters, digits, `-` and `_`.
-#[must_use]
-pub fn is_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    !name.is_empty() && name.len() <= MAX_NAME && name.bytes().all(plain)
-}
 
 /// The file of the run with that number.
 #[must_use]
@@ -73,6 +64,20 @@ fn number(text: &str) -> Option<u64> {
     if plain { u64::from_str_radix(digits, 16).ok() } else { None }
 }
 
+/// Said at the end of a log whose run has none.
+const CUT: &[u8] = b"# steward: the run did not come to its end\n";
+
+/// What a run's file holds once its log has been found.
+#[must_use]
+pub fn saved(text: &[u8], finished: bool) -> Vec<u8> {
+    let end: &[&[u8]] = match (finished, text.last()) {
+        (true, _) => &[],
+        (false, None | Some(b'\n')) => &[CUT],
+        (false, Some(_)) => &[b"\n", CUT],
+    };
+    [&[text], end].concat().concat()
+}
+
 /// An identifier for a run, from what differs from run to run: time and number. Nothing secret.
 #[must_use]
 pub fn id(unix_seconds: Option<i64>, number: u32) -> u64 {
@@ -86,19 +91,10 @@ pub fn id(unix_seconds: Option<i64>, number: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Run, file_name, id, is_name, number_of};
-    use alloc::string::ToString;
+    use super::{Run, file_name, id, number_of, saved};
+    use alloc::string::{String, ToString};
+    use alloc::vec::Vec;
     use proptest::prelude::*;
-
-    #[test]
-    fn names_are_those_that_fat_takes() {
-        for name in ["ktest", "KTest_2-b"] {
-            assert!(is_name(name), "{name}");
-        }
-        for name in ["", "a/b", "..", "a b", "ä", "a.b", &"a".repeat(33)] {
-            assert!(!is_name(name), "{name}");
-        }
-    }
 
     #[test]
     fn file_names_have_numbers_of_three_digits_or_more() {
@@ -138,6 +134,14 @@ mod tests {
         let run = Run { id: 1, base: 0x200_0000 };
         assert_eq!(run.command_line("autorun=ktest"), "autorun=ktest kept-log=0x2000000");
         assert_eq!(run.command_line(""), "kept-log=0x2000000");
+    }
+
+    #[test]
+    fn a_log_that_was_cut_short_says_so_in_a_line_of_its_own() {
+        assert_eq!(saved(b"ok 1\n", true), b"ok 1\n");
+        assert_eq!(saved(b"ok 1\n", false), b"ok 1\n# steward: the run did not come to its end\n");
+        assert_eq!(saved(b"ok", false), b"ok\n# steward: the run did not come to its end\n");
+        assert_eq!(saved(b"", false), b"# steward: the run did not come to its end\n");
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub fn verdict(text: &[u8], finished: bool) -> Verdict<'_> {
 #[cfg(test)]
 mod tests {
     use super::verdict;
+    use alloc::vec::Vec;
     use proptest::prelude::*;
 
     const GOOD: &[u8] =
