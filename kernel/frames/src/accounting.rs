@@ -55,6 +55,8 @@ impl Taken {
     }
 }
 
+const FOUR_GIB: u64 = (4 << 30) / FRAME_SIZE;
+
 /// Memory that the map fixes: it never changes hands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fixed {
@@ -78,24 +80,33 @@ impl Fixed {
         }
         let mut memory_end = None;
         for (index, region) in regions.iter().enumerate() {
-            let bytes = region.range.at_or_above(FIRST_FRAME).bytes();
-            let is_memory = is_plain_memory(region.kind)
-                || region.kind == RegionKind::Reserved && is_reserved_memory(&regions[index..], memory_end);
-            if is_memory {
-                memory_end = Some(region.range.end());
+            let later = &regions[index + 1..];
+            let sides = [region.range.below(FOUR_GIB), region.range.at_or_above(FOUR_GIB)];
+            for range in sides.into_iter().filter(|range| !range.is_empty()) {
+                let end = end_of_memory(Region { range, kind: region.kind }, later, memory_end);
+                if end > range.start() {
+                    memory_end = Some(end);
+                }
+                fixed.add(region.kind, range.at_or_above(FIRST_FRAME), end);
             }
-            *match region.kind {
-                RegionKind::Usable => continue,
-                RegionKind::BootloaderReclaimable => &mut fixed.boot_loader,
-                RegionKind::AcpiReclaimable => &mut fixed.acpi_tables,
-                RegionKind::AcpiNvs => &mut fixed.acpi_storage,
-                RegionKind::KernelAndModules => &mut fixed.kernel,
-                RegionKind::Bad => &mut fixed.bad,
-                RegionKind::Reserved if is_memory => &mut fixed.firmware,
-                RegionKind::Reserved | RegionKind::Framebuffer => &mut fixed.device_windows,
-            } += bytes;
         }
         fixed
+    }
+
+    /// Counts a range of that kind which is memory up to frame `end`.
+    fn add(&mut self, kind: RegionKind, range: FrameRange, end: u64) {
+        self.device_windows += range.at_or_above(end).bytes();
+        let row = match kind {
+            // The account has free and taken frames from the frame source, and framebuffers are all window.
+            RegionKind::Usable | RegionKind::Framebuffer => return,
+            RegionKind::BootloaderReclaimable => &mut self.boot_loader,
+            RegionKind::AcpiReclaimable => &mut self.acpi_tables,
+            RegionKind::AcpiNvs => &mut self.acpi_storage,
+            RegionKind::KernelAndModules => &mut self.kernel,
+            RegionKind::Bad => &mut self.bad,
+            RegionKind::Reserved => &mut self.firmware,
+        };
+        *row += range.below(end).bytes();
     }
 }
 
@@ -104,20 +115,43 @@ fn is_plain_memory(kind: RegionKind) -> bool {
     !matches!(kind, RegionKind::Framebuffer | RegionKind::Reserved)
 }
 
-/// Whether the reserved region `rest[0]` is memory that the firmware keeps, rather than a device's window.
+/// The frame at which a region on one side of 4 GiB is no longer memory: its end, or its start, or for a reserved one
+/// between. `later` are the regions after it, and `memory_end` is where the memory before it ends.
 ///
-/// The map does not say. On a PC, memory is one stretch below 4 GiB and one above, and the firmware keeps pieces inside
-/// and at the upper end of a stretch. So a reserved region is memory if more memory follows on its side of 4 GiB, or
-/// if it touches the memory before it and is small. A PCI configuration window, which may also touch, is 256 MiB.
-fn is_reserved_memory(rest: &[Region], memory_end: Option<u64>) -> bool {
-    const FOUR_GIB: u64 = (4 << 30) / FRAME_SIZE;
-    const SMALL: u64 = (64 << 20) / FRAME_SIZE;
-    let Some((region, later)) = rest.split_first() else { return false };
-    let is_high = |range: FrameRange| range.start() >= FOUR_GIB;
-    let more_follows =
-        later.iter().any(|other| is_plain_memory(other.kind) && is_high(other.range) == is_high(region.range));
-    let touches = memory_end.is_some_and(|end| end == region.range.start());
-    memory_end.is_some() && (more_follows || touches && region.range.count() <= SMALL)
+/// The map calls two things reserved that are not alike: memory that the firmware keeps for itself, and addresses of
+/// devices. It does not say which, so this goes by where they lie. On a PC, memory is one stretch below 4 GiB and one
+/// above, and the firmware keeps pieces inside and at the upper end of a stretch. Devices are beyond; the only device
+/// window that comes directly after memory is that for PCI configuration, 256 MiB at a multiple of that (PCI Firmware
+/// Specification 3.2, 4.1.2: 1 MiB for each of 256 buses). So a reserved region is
+///
+/// - memory, if more memory follows on its side of 4 GiB;
+/// - memory up to the first whole, aligned 256 MiB in it, if it touches the memory before it: a map has no border where
+///   firmware memory and a window meet;
+/// - a window otherwise.
+///
+/// That is right for the machines whose maps the tests hold. On a real machine it need not be, because the map alone
+/// cannot tell: memory that the firmware does not mention at all, as for a graphics unit or for system management, is in
+/// no row; memory that it keeps away from the rest, or 256 MiB and more of it at the end, passes for a window; and a
+/// smaller window that touches memory, for fewer than 256 buses, passes for the firmware's memory.
+fn end_of_memory(region: Region, later: &[Region], memory_end: Option<u64>) -> u64 {
+    const WINDOW: u64 = (256 << 20) / FRAME_SIZE;
+    let (start, end) = (region.range.start(), region.range.end());
+    match region.kind {
+        RegionKind::Framebuffer => return start,
+        RegionKind::Reserved => {}
+        _ => return end,
+    }
+    let same_side = |range: FrameRange| {
+        if start < FOUR_GIB { range.below(FOUR_GIB) } else { range.at_or_above(FOUR_GIB) }
+    };
+    let more_follows = later.iter().any(|other| is_plain_memory(other.kind) && !same_side(other.range).is_empty());
+    let first_window = start.next_multiple_of(WINDOW);
+    match memory_end {
+        Some(_) if more_follows => end,
+        Some(before) if before == start && first_window + WINDOW <= end => first_window,
+        Some(before) if before == start => end,
+        _ => start,
+    }
 }
 
 /// One line of the account.

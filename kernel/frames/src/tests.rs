@@ -3,6 +3,7 @@
 extern crate std;
 
 mod accounting;
+mod machines;
 mod map;
 mod source;
 
