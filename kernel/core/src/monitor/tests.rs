@@ -152,6 +152,7 @@ fn mem_prints_rows_that_sum_to_the_total() {
     assert_eq!(*total, (1 << 20) + 0x3ef_0000);
     assert_eq!(rows.iter().map(|(_, bytes)| bytes).sum::<u64>(), *total);
     assert!(rows.contains(&("heap", 4096)));
+    assert!(rows.contains(&("acpi-tables", 0)), "a kind that this machine has none of");
     assert!(table.ends_with("not memory: 262144 bytes of address space, reserved for devices and firmware\n"));
 }
 
