@@ -57,7 +57,7 @@ impl Taken {
 
 const FOUR_GIB: u64 = (4 << 30) / FRAME_SIZE;
 
-/// Memory that the map fixes: it never changes hands.
+/// Memory that the map fixes. Only the boot loader's changes hands, once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fixed {
     below_first_mib: u64,
@@ -91,6 +91,11 @@ impl Fixed {
             }
         }
         fixed
+    }
+
+    /// So many bytes are no longer the boot loader's.
+    pub(crate) fn reclaim(&mut self, bytes: u64) {
+        self.boot_loader -= bytes;
     }
 
     /// Counts a range of that kind which is memory up to frame `end`.

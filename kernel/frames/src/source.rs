@@ -105,6 +105,7 @@ pub struct FrameSource {
     free: heapless::Vec<FrameRange, MAX_FREE_RANGES>,
     taken: Taken,
     fixed: Fixed,
+    reclaimed: bool,
 }
 
 impl FrameSource {
@@ -117,7 +118,7 @@ impl FrameSource {
         // INVARIANT: a map's regions are sorted and disjoint, and usable ones that touch are one.
         let free: heapless::Vec<_, MAX_FREE_RANGES> =
             usable.map(|region| region.range.at_or_above(FIRST_FRAME)).filter(|range| !range.is_empty()).collect();
-        Self { free, taken: Taken::default(), fixed: Fixed::of(map) }
+        Self { free, taken: Taken::default(), fixed: Fixed::of(map), reclaimed: false }
     }
 
     /// Takes one frame.
@@ -155,13 +156,38 @@ impl FrameSource {
     pub fn give_back(&mut self, run: impl Into<Run<Owned>>) -> Result<(), GiveBackError> {
         let run = run.into();
         let (range, usage) = (run.range(), run.usage());
-        let after = self.free.partition_point(|free| free.start() < range.start());
         let is_foreign = range.start() < FIRST_FRAME
             || self.free.iter().any(|free| free.overlaps(range))
             || self.taken.frames(usage) < range.count();
         if is_foreign {
             return Err(GiveBackError { run, no_room: false });
         }
+        if self.add_free(range).is_err() {
+            return Err(GiveBackError { run, no_room: true });
+        }
+        self.taken.remove(usage, range.count());
+        Ok(())
+    }
+
+    /// Makes the boot loader's memory free, from 1 MiB up. Nothing of the loader's may be in use any more: neither its page
+    /// tables nor its stack, nor what it handed over. A second call does nothing. `map` is that of [`Self::new`].
+    ///
+    /// Where the source has no room to track it, memory stays the loader's.
+    pub fn reclaim_from_loader(&mut self, map: &MemoryMap) {
+        if core::mem::replace(&mut self.reclaimed, true) {
+            return;
+        }
+        let loader = map.regions().iter().filter(|region| region.kind == RegionKind::BootloaderReclaimable);
+        for range in loader.map(|region| region.range.at_or_above(FIRST_FRAME)).filter(|range| !range.is_empty()) {
+            if self.add_free(range).is_ok() {
+                self.fixed.reclaim(range.bytes());
+            }
+        }
+    }
+
+    /// Adds a stretch that is neither free nor taken, joining it to its neighbours; fails when there is no room for it.
+    fn add_free(&mut self, range: FrameRange) -> Result<(), FrameRange> {
+        let after = self.free.partition_point(|free| free.start() < range.start());
         let joins_before = after > 0 && self.free[after - 1].end() == range.start();
         let joins_after = self.free.get(after).is_some_and(|free| free.start() == range.end());
         let start = if joins_before { self.free[after - 1].start() } else { range.start() };
@@ -174,13 +200,8 @@ impl FrameSource {
             }
             (true, false) => self.free[after - 1] = joined,
             (false, true) => self.free[after] = joined,
-            (false, false) => {
-                if self.free.insert(after, joined).is_err() {
-                    return Err(GiveBackError { run, no_room: true });
-                }
-            }
+            (false, false) => return self.free.insert(after, joined),
         }
-        self.taken.remove(usage, range.count());
         Ok(())
     }
 

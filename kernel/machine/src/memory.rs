@@ -8,7 +8,7 @@ mod build;
 use core::fmt;
 
 use spin::Mutex;
-use steward_frames::{FrameSource, GiveBackError, MemoryUse, Owned, Request, Run, TakeError, Use, Zone};
+use steward_frames::{FrameSource, GiveBackError, MemoryMap, MemoryUse, Owned, Request, Run, TakeError, Use, Zone};
 use x86_64::{
     PhysAddr, VirtAddr,
     registers::control::Cr3,
@@ -99,6 +99,13 @@ pub fn give_frames_back(run: Run<Owned>) -> Result<(), GiveBackError> {
     match FRAMES.lock().as_mut() {
         Some(frames) => frames.give_back(run),
         None => Err(GiveBackError { run, no_room: false }),
+    }
+}
+
+/// Makes the boot loader's memory free. The kernel's own page tables must be in force, and nothing of the loader's used.
+pub(crate) fn reclaim_from_loader(map: &MemoryMap) {
+    if let Some(frames) = FRAMES.lock().as_mut() {
+        frames.reclaim_from_loader(map);
     }
 }
 

@@ -90,6 +90,7 @@ pub fn enter_address_space(handover: &Handover, then: fn() -> !) -> Result<core:
     // SAFETY: this runs on the boot stack, which is part of the image, and everything that the loader left was copied
     // when `handover` was received.
     unsafe { tables.load() };
+    memory::reclaim_from_loader(&handover.memory);
     let stack = Stack::new(MAIN_STACK_BYTES).map_err(StartError::Memory)?;
     // SAFETY: the stack is new, so nobody else uses it, and `then` does not return.
     unsafe { switch_stack(stack.top(), then as *const ()) }

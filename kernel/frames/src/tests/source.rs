@@ -226,3 +226,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_loaders_memory_becomes_free_once_and_joins_what_is_free_beside_it() {
+    let map = map(&[
+        entry(0, MIB, LOADER),
+        entry(MIB, 2 * MIB, USABLE),
+        entry(2 * MIB, 3 * MIB, LOADER),
+        entry(3 * MIB, 4 * MIB, USABLE),
+        entry(4 * MIB, 5 * MIB, KERNEL),
+        entry(5 * MIB, 6 * MIB, LOADER),
+    ]);
+    let mut source = FrameSource::new(&map);
+    let total = source.memory_use().total();
+    assert_eq!(source.memory_use().bytes("boot-loader"), Some(2 * MIB));
+    for _ in 0..2 {
+        source.reclaim_from_loader(&map);
+        assert_eq!(source.free_frames(), 4 * MIB / crate::FRAME_SIZE);
+        assert_eq!((source.memory_use().bytes("boot-loader"), source.memory_use().total()), (Some(0), total));
+    }
+    let run =
+        source.take_run(Request::run(3 * MIB / crate::FRAME_SIZE, Use::Tests)).expect("three MiB have become one");
+    assert_eq!(run.range().start(), MIB / crate::FRAME_SIZE);
+}
