@@ -12,7 +12,7 @@ pub struct Machine {
     pub map: &'static [RawEntry],
 }
 
-/// Emulated by QEMU 7.2.
+/// Emulated by QEMU 7.2, but for the last.
 pub const EMULATED: &[Machine] = &[
     Machine {
         name: "q35, 64 MiB, our loader for `qemu -kernel`",
@@ -235,6 +235,59 @@ pub const EMULATED: &[Machine] = &[
             entry(0x1_0000_0000, 0x1_4000_0000, USABLE),
             entry(0x1_4000_0000, 0x1_4003_2000, LOADER),
             entry(0x1_4003_2000, 0x2_4000_0000, USABLE),
+        ],
+    },
+    Machine {
+        name: "q35, 8 GiB, OVMF with system management mode, our loader",
+        memory: 8 * GIB,
+        windows: 0x1000_0000,
+        map: &[
+            entry(0x1000, 0x3_0000, USABLE),
+            entry(0x3_0000, 0x5_0000, RESERVED),
+            entry(0x5_0000, 0x9_f000, USABLE),
+            entry(0x9_f000, 0xa_0000, RESERVED),
+            entry(0x10_0000, 0x80_7000, USABLE),
+            entry(0x80_7000, 0x80_8000, ACPI_NVS),
+            entry(0x80_8000, 0x81_0000, USABLE),
+            entry(0x81_0000, 0x171_0000, ACPI_NVS),
+            entry(0x171_0000, 0x7ab7_5000, USABLE),
+            entry(0x7ab7_5000, 0x7ab9_5000, LOADER),
+            entry(0x7ab9_5000, 0x7cd2_9000, USABLE),
+            entry(0x7cd2_9000, 0x7cd2_c000, LOADER),
+            entry(0x7cd2_c000, 0x7cda_d000, USABLE),
+            entry(0x7cda_d000, 0x7cdc_d000, LOADER),
+            entry(0x7cdc_d000, 0x7cf1_5000, KERNEL),
+            entry(0x7cf1_5000, 0x7e4e_c000, LOADER),
+            entry(0x7e4e_c000, 0x7e76_c000, RESERVED),
+            entry(0x7e76_c000, 0x7e77_e000, ACPI_RECLAIMABLE),
+            entry(0x7e77_e000, 0x7e7f_e000, ACPI_NVS),
+            entry(0x7e7f_e000, 0x7ee0_0000, LOADER),
+            entry(0x7ee0_0000, 0x7ef0_1000, USABLE),
+            entry(0x7ef0_1000, 0x7ef7_8000, LOADER),
+            entry(0x7ef7_8000, 0x7f00_0000, ACPI_NVS),
+            entry(0x7f00_0000, 0x8000_0000, RESERVED),
+            entry(0xb000_0000, 0xc000_0000, RESERVED),
+            entry(0x1_0000_0000, 0x1_4000_0000, USABLE),
+            entry(0x1_4000_0000, 0x1_4003_2000, LOADER),
+            entry(0x1_4003_2000, 0x2_8000_0000, USABLE),
+        ],
+    },
+    Machine {
+        name: "Bochs 2.7 (i440FX), 256 MiB, its own BIOS, Limine 8.2",
+        memory: 256 * MIB,
+        windows: 0x34_0000,
+        map: &[
+            entry(0x1000, 0x5_1000, LOADER),
+            entry(0x5_1000, 0x9_f000, USABLE),
+            entry(0x9_f000, 0xa_0000, RESERVED),
+            entry(0xe_8000, 0x10_0000, RESERVED),
+            entry(0x10_0000, 0xfd3_8000, USABLE),
+            entry(0xfd3_8000, 0xfd6_c000, LOADER),
+            entry(0xfd6_c000, 0xfe3_5000, KERNEL),
+            entry(0xfe3_5000, 0xfff_0000, LOADER),
+            entry(0xfff_0000, 0x1000_0000, ACPI_RECLAIMABLE),
+            entry(0xe000_0000, 0xe030_0000, FRAMEBUFFER),
+            entry(0xfffc_0000, 0x1_0000_0000, RESERVED),
         ],
     },
 ];
