@@ -9,7 +9,7 @@ extern crate std;
 
 pub mod blocks;
 pub mod clock;
-pub mod console_path;
+pub mod device_path;
 pub mod memory;
 pub mod runs;
 pub mod screen;

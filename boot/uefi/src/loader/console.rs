@@ -4,7 +4,7 @@ use core::fmt::{self, Write as _};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 
-use steward_boot_uefi::console_path;
+use steward_boot_uefi::device_path;
 use uefi::proto::console::text::{Color, Key};
 use uefi::runtime::{self, VariableVendor};
 use uefi::{boot, cstr16, system};
@@ -17,13 +17,16 @@ static MIRRORED: AtomicBool = AtomicBool::new(false);
 /// Whether the firmware, and its console with it, is gone.
 static FIRMWARE_LEFT: AtomicBool = AtomicBool::new(false);
 
+/// Whether the firmware's own words, and its picture, have been cleared away.
+static CLEARED: AtomicBool = AtomicBool::new(false);
+
 /// How often a key is looked for.
 const PACE: Duration = Duration::from_millis(20);
 
 /// Finds out where the loader's words go.
 pub fn start() {
     let path = runtime::get_variable_boxed(cstr16!("ConOut"), &VariableVendor::GLOBAL_VARIABLE);
-    let reaches_line = path.is_ok_and(|(path, _)| console_path::has_uart(&path));
+    let reaches_line = path.is_ok_and(|(path, _)| device_path::has_uart(&path));
     if !reaches_line && Com1::is_there() {
         Com1::set_up();
         MIRRORED.store(true, Ordering::Relaxed);
@@ -45,7 +48,12 @@ pub fn say(text: fmt::Arguments<'_>) {
     let left = has_left_firmware();
     // Neither console is of use when it fails.
     if !left {
-        let _ = system::with_stdout(|out| out.write_fmt(text));
+        let _ = system::with_stdout(|out| {
+            if !CLEARED.swap(true, Ordering::Relaxed) {
+                let _ = out.clear();
+            }
+            out.write_fmt(text)
+        });
     }
     if MIRRORED.load(Ordering::Relaxed) || left && Com1::is_there() {
         let _ = Com1.write_fmt(text);

@@ -31,14 +31,19 @@ pub fn start(mut input: Input<'_>, kept: Option<Workspace>) -> Result<Infallible
         let mut firmware = firmware.map_err(|error| format!("the firmware gives no memory map: {error}"))?;
         tell(&mut firmware, workspace, kept, input.framebuffers).map(Box::new).map_err(|error| error.to_string())
     };
-    let size = rehearse(&mut *map(nothing)?, &input).map_err(|error| error.to_string())? + SLACK;
+    let refusal = |error| match error {
+        LoadError::Image(fault) => format!("kernel (/{}): {fault}", input.kernel.name),
+        LoadError::Request(fault) => format!("kernel (/{}): {fault}", input.kernel.name),
+        LoadError::Map(fault) => fault.to_string(),
+    };
+    let size = rehearse(&mut *map(nothing)?, &input).map_err(refusal)? + SLACK;
     let missing = |_| format!("not enough memory: kernel and modules need {} KiB in one piece", size.div_ceil(1024));
     let mut workspace = Workspace::take(usize::try_from(size).unwrap_or(usize::MAX)).map_err(missing)?;
     let mut tables =
         Workspace::take(PAGE_SIZE as usize).map_err(|error| format!("not enough memory for a page table: {error}"))?;
     // What is usable below the workspace's end, highest first, is the workspace.
     input.limit = workspace.piece().end;
-    rehearse(&mut *map(workspace.piece())?, &input).map_err(|error| error.to_string())?;
+    rehearse(&mut *map(workspace.piece())?, &input).map_err(refusal)?;
 
     let mut firmware = enter::leave_firmware();
     let handover = tell(&mut firmware, workspace.piece(), kept, input.framebuffers)

@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use steward_boot_uefi::blocks::{self, MAX_BLOCK};
+use steward_boot_uefi::device_path;
 use steward_boot_volume::iso9660::{self, SECTOR, Sectors};
 use uefi::boot::{self, ScopedProtocol};
 use uefi::mem::AlignedBuffer;
-use uefi::proto::device_path::{DevicePath, DeviceSubType, DeviceType};
+use uefi::proto::device_path::DevicePath;
 use uefi::proto::loaded_image::LoadedImage;
 use uefi::proto::media::block::BlockIO;
 use uefi::proto::media::file::{Directory, File, FileAttribute, FileInfo, FileMode, FileType};
@@ -52,24 +53,33 @@ impl Volume {
                 return Ok((fat, path, text));
             }
         }
-        let absent = |why: &dyn fmt::Display| {
-            format!(
-                "limine.conf: not found on {fat}, and the medium has no other volume that could be read ({why}); \
-                 put it into the volume's root"
-            )
-        };
-        let disc = Disc::around(device).map_err(|why| absent(&why))?;
-        let mut iso = match iso9660::Volume::open(disc) {
-            Ok(volume) => Self::Iso(volume),
-            Err(why @ iso9660::Error::NoVolume) => return Err(absent(&why)),
-            Err(why) => return Err(format!("limine.conf: the ISO 9660 volume of this loader's medium: {why}")),
-        };
-        for path in CONFIGURATIONS {
-            if let Some(text) = iso.read(path).map_err(|text| error(&iso, path, text))? {
-                return Ok((iso, path, text));
+        let mut why = String::from("it is not partitioned, nor a disc");
+        for path in around(device)? {
+            let mut iso = match Disc::at(&path).map(iso9660::Volume::open) {
+                Ok(Ok(volume)) => Self::Iso(volume),
+                Ok(Err(error @ iso9660::Error::NoVolume)) => {
+                    why = format!("{error}");
+                    continue;
+                }
+                Ok(Err(error)) => {
+                    return Err(format!("limine.conf: the ISO 9660 volume of this loader's medium: {error}"));
+                }
+                Err(error) => {
+                    why = error;
+                    continue;
+                }
+            };
+            for path in CONFIGURATIONS {
+                if let Some(text) = iso.read(path).map_err(|text| error(&iso, path, text))? {
+                    return Ok((iso, path, text));
+                }
             }
+            return Err(format!("limine.conf: found neither on {fat} nor on {iso}; put it into the root of either"));
         }
-        Err(format!("limine.conf: found neither on {fat} nor on {iso}; put it into the root of either"))
+        Err(format!(
+            "limine.conf: not found on {fat}, and the medium has no other volume that could be read ({why}); put it into \
+             the volume's root"
+        ))
     }
 
     /// The content of a file; `None` when there is no such file.
@@ -95,6 +105,13 @@ impl Volume {
 /// When the firmware does not say, or the volume cannot be read.
 pub fn own_root() -> Result<Directory, String> {
     root(device()?).map_err(|error| format!("{error}"))
+}
+
+/// Paths of what the volume is a part of.
+fn around(volume: Handle) -> Result<Vec<Vec<u8>>, String> {
+    let path = firmware::open::<DevicePath>(volume);
+    let path = path.map_err(|error| format!("the firmware does not say where this loader's volume is: {error}"))?;
+    Ok(device_path::around(path.as_bytes()))
 }
 
 fn root(device: Handle) -> uefi::Result<Directory> {
@@ -156,23 +173,14 @@ pub struct Disc {
 const CHUNK: usize = 32 * SECTOR;
 
 impl Disc {
-    /// The device of which the volume `part` is a partition, or the boot image of a disc.
-    fn around(part: Handle) -> Result<Self, String> {
-        let path = firmware::open::<DevicePath>(part).map_err(|error| format!("no device path: {error}"))?;
-        let last = path.node_iter().last().filter(|node| {
-            [(DeviceType::MEDIA, DeviceSubType::MEDIA_HARD_DRIVE), (DeviceType::MEDIA, DeviceSubType::MEDIA_CD_ROM)]
-                .contains(&node.full_type())
-        });
-        let last = last.ok_or_else(|| String::from("it is not partitioned, nor a disc"))?;
-        let end = path.node_iter().map(|node| usize::from(node.length())).sum::<usize>() - usize::from(last.length());
-        // The device's own path: the same without its last node, and the end.
-        let device = [path.as_bytes().get(..end).unwrap_or_default(), &[0x7f, 0xff, 4, 0]].concat();
-        let mut device =
-            <&DevicePath>::try_from(device.as_slice()).map_err(|error| format!("device path: {error:?}"))?;
-        let handle = boot::locate_device_path::<BlockIO>(&mut device);
-        let handle = handle.map_err(|error| format!("the medium's blocks cannot be reached: {error}"))?;
-        if device.node_iter().next().is_some() {
-            return Err(String::from("the medium's blocks cannot be reached"));
+    /// The device at that path.
+    fn at(path: &[u8]) -> Result<Self, String> {
+        let mut path = <&DevicePath>::try_from(path).map_err(|error| format!("its path is damaged: {error:?}"))?;
+        let handle = boot::locate_device_path::<BlockIO>(&mut path);
+        let handle = handle.map_err(|error| format!("its blocks cannot be reached: {error}"))?;
+        // Otherwise this is only something that the device is a part of.
+        if path.node_iter().next().is_some() {
+            return Err(String::from("its blocks cannot be reached"));
         }
         let io = firmware::open::<BlockIO>(handle).map_err(|error| format!("the medium's blocks: {error}"))?;
         let block = io.media().block_size() as usize;
