@@ -14,8 +14,9 @@ use uefi::{CString16, Char16, Status};
 use super::workspace::Workspace;
 use super::{console, volume};
 
-/// Where a log may lie: memory that firmware leaves alone, on machines from 64 MiB.
-const PLACES: [u64; 6] = [0x200_0000, 0x300_0000, 0x180_0000, 0x280_0000, 0x400_0000, 0x800_0000];
+/// Where a log may lie: memory that firmware leaves alone while it starts, which works in the upper part of
+/// memory and, OVMF, from 8 to 23 MiB. The second is for machines of 64 MiB.
+const PLACES: [u64; 6] = [0x200_0000, 0x180_0000, 0x300_0000, 0x400_0000, 0x800_0000, 0x1000_0000];
 
 /// Ends the run that is under way, if there is one, and begins another. The memory of its log is
 /// returned with it. `None`, with a note, when logs cannot be kept here.
@@ -71,12 +72,14 @@ fn end(root: &mut Directory, file: &str, run: Run) {
         Err(why) => format!("# steward: the log of this run is lost: {why}\n").into_bytes(),
     };
     let saved = write(root, file, &content);
+    let found = log.is_ok();
     match log {
         Ok(found) => show(file, found),
         Err(why) => console::error(format_args!("{file}: the log of the last run is lost: {why}")),
     }
     match saved {
-        Ok(()) => console::say(format_args!("The log is in the file {file} on this loader's volume.\n")),
+        Ok(()) if found => console::say(format_args!("The log is in the file {file} on this loader's volume.\n")),
+        Ok(()) => {}
         Err(why) => console::error(format_args!("{file}: the log could not be saved: {why}")),
     }
     console::say(format_args!("Press R to run again, any other key to power off.\n"));

@@ -83,7 +83,7 @@ fn boot_kernel() -> Result<Infallible, String> {
         features: features(),
         limit: u64::MAX,
     };
-    start::start(input, run.map(|(_, memory)| memory))
+    start::start(input, run.as_ref().map(|(_, memory)| memory))
 }
 
 fn file<'a>(path: &'a str, data: &'a [u8], string: &'a str) -> File<'a> {

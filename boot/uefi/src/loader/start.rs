@@ -23,8 +23,8 @@ const SLACK: u64 = 512 << 10;
 ///
 /// # Errors
 /// Whatever would keep the kernel from being loaded, found out before the firmware is left.
-pub fn start(mut input: Input<'_>, kept: Option<Workspace>) -> Result<Infallible, String> {
-    let kept = kept.map(|memory| memory.piece());
+pub fn start(mut input: Input<'_>, kept: Option<&Workspace>) -> Result<Infallible, String> {
+    let kept = kept.map(Workspace::piece);
     let nothing = Piece { start: 0, end: 0 };
     let map = |workspace| -> Result<Box<MemoryMap>, String> {
         let firmware = boot::memory_map(MemoryType::LOADER_DATA);
