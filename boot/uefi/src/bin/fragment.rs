@@ -2,7 +2,8 @@
 //! loader, `\EFI\BOOT\STEWARD.EFI` of its own volume.
 //!
 //! What it does is the first line of the file `\fragment` there: `entries N` makes N reserved pages with
-//! a free page between any two, `leave N` reserves all memory but N KiB.
+//! a free page between any two, `leave N` reserves all memory but N KiB, `hide console` forgets where the
+//! firmware's console goes.
 #![cfg_attr(target_os = "uefi", no_std, no_main)]
 #![forbid(unsafe_code)]
 
@@ -22,8 +23,9 @@ mod firmware {
     use uefi::mem::memory_map::MemoryMap as _;
     use uefi::prelude::*;
     use uefi::proto::BootPolicy;
-    use uefi::proto::device_path::DevicePath;
+    use uefi::proto::device_path::{DevicePath, DeviceSubType, DeviceType};
     use uefi::proto::loaded_image::LoadedImage;
+    use uefi::runtime::{self, VariableVendor};
     use uefi::{cstr16, println};
 
     const PAGE: u64 = 4096;
@@ -55,7 +57,9 @@ mod firmware {
         match (words.next(), number(words.next())) {
             (Some("entries"), Some(count)) => scatter(count)?,
             (Some("leave"), Some(kib)) => exhaust(kib * 1024)?,
-            _ => return Err(format!("\\fragment says neither `entries N` nor `leave N`: {order}")),
+            (Some("hide"), None) => runtime::delete_variable(cstr16!("ConOut"), &VariableVendor::GLOBAL_VARIABLE)
+                .map_err(|error| fault("ConOut")(&error))?,
+            _ => return Err(format!("\\fragment says none of `entries N`, `leave N` and `hide console`: {order}")),
         }
         println!("fragment: done: {order}");
         boot::start_image(loader).map_err(|error| fault("the loader ended")(&error))
@@ -79,10 +83,7 @@ mod firmware {
         Ok(path)
     }
 
-    fn header(
-        (kind, subtype): (uefi::proto::device_path::DeviceType, uefi::proto::device_path::DeviceSubType),
-        length: u16,
-    ) -> [u8; 4] {
+    fn header((kind, subtype): (DeviceType, DeviceSubType), length: u16) -> [u8; 4] {
         let [low, high] = length.to_le_bytes();
         [kind.0, subtype.0, low, high]
     }
