@@ -26,14 +26,14 @@ impl Port {
     /// Reads a byte.
     pub fn read(self) -> u8 {
         let value: u8;
-        // SAFETY: reading any of the ports above changes at most its own device.
+        // SAFETY: a read of the line's registers or the interrupt masks has no effect on memory.
         unsafe { asm!("in al, dx", in("dx") self as u16, out("al") value, options(nomem, nostack, preserves_flags)) };
         value
     }
 
     /// Writes a byte.
     pub fn write(self, value: u8) {
-        // SAFETY: no device behind these ports does DMA, so no value written can touch memory.
+        // SAFETY: neither a UART nor an interrupt controller reaches memory, whatever it is told.
         unsafe { asm!("out dx, al", in("dx") self as u16, in("al") value, options(nomem, nostack, preserves_flags)) };
     }
 }
