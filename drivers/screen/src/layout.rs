@@ -1,0 +1,65 @@
+//! Which font a screen gets, and how many characters it then holds.
+
+use crate::font::{FONTS, Font};
+
+/// Fewest columns of a screen.
+pub const LEAST_COLUMNS: usize = 40;
+/// Fewest rows of a screen.
+pub const LEAST_ROWS: usize = 10;
+/// Most columns of a screen: longer lines are hard to read.
+pub const MOST_COLUMNS: usize = 240;
+/// Most rows of a screen.
+pub const MOST_ROWS: usize = 70;
+
+/// Every pixel of a glyph becomes a square of at most that many pixels each way.
+const MOST_SCALE: usize = 4;
+
+/// Where the text goes: a grid of cells, from the upper left corner.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    pub(crate) font: &'static Font,
+    /// Pixels of the screen to a pixel of the font, each way.
+    pub(crate) scale: usize,
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
+}
+
+impl Layout {
+    /// The smallest font that leaves no more than [`MOST_COLUMNS`] and [`MOST_ROWS`]; the largest where none does.
+    /// `None` when the screen is too small for the smallest.
+    pub(crate) fn of(width: u32, height: u32) -> Option<Self> {
+        let (width, height) = (width as usize, height as usize);
+        let mut best: Option<Self> = None;
+        for scale in 1..=MOST_SCALE {
+            for font in &FONTS {
+                let columns = width / (font.width * scale);
+                let rows = height / (font.height * scale);
+                if columns < LEAST_COLUMNS || rows < LEAST_ROWS {
+                    continue;
+                }
+                let candidate = Self { font, scale, columns: columns.min(MOST_COLUMNS), rows: rows.min(MOST_ROWS) };
+                let fits = columns <= MOST_COLUMNS && rows <= MOST_ROWS;
+                let better = best.is_none_or(|best| {
+                    let larger = candidate.cell_height() > best.cell_height();
+                    let best_fits =
+                        width / best.cell_width() <= MOST_COLUMNS && height / best.cell_height() <= MOST_ROWS;
+                    if best_fits { fits && !larger } else { fits || larger }
+                });
+                if better {
+                    best = Some(candidate);
+                }
+            }
+        }
+        best
+    }
+
+    /// Pixels of the screen from a column to the next.
+    pub(crate) const fn cell_width(&self) -> usize {
+        self.font.width * self.scale
+    }
+
+    /// Pixels of the screen from a row to the next.
+    pub(crate) const fn cell_height(&self) -> usize {
+        self.font.height * self.scale
+    }
+}
