@@ -1,5 +1,7 @@
 //! One character's place on the screen.
 
+use crate::palette::{BACKGROUND, FOREGROUND};
+
 /// A character with its colours: the memory that a [`Screen`](crate::Screen) is given is made of these.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Cell(u32);
@@ -15,7 +17,7 @@ const TAIL: u32 = 1 << 30;
 
 impl Cell {
     /// A space in the default colours.
-    pub const BLANK: Self = Self::new(' ', 7, 0, false);
+    pub const BLANK: Self = Self::new(' ', FOREGROUND, BACKGROUND, false);
 
     /// A character in two colours of the palette, each below 16.
     pub(crate) const fn new(character: char, foreground: u8, background: u8, underline: bool) -> Self {
@@ -26,6 +28,11 @@ impl Cell {
     /// The second cell of a character that takes two.
     pub(crate) const fn tail(self) -> Self {
         Self(self.0 & !CHARACTER | ' ' as u32 | TAIL)
+    }
+
+    /// A space in its place.
+    pub(crate) const fn erased(self) -> Self {
+        Self(self.0 & !(CHARACTER | UNDERLINE | TAIL) | ' ' as u32)
     }
 
     pub(crate) fn character(self) -> char {

@@ -26,11 +26,11 @@ const fn count() -> usize {
 /// A font of one size.
 #[derive(Debug)]
 pub(crate) struct Font {
-    /// Pixels from a column to the next; at most 16.
+    /// Pixels from a column to the next, at most [`MOST_WIDTH`].
     pub(crate) width: usize,
     /// Pixels from a row to the next.
     pub(crate) height: usize,
-    /// The rows of all glyphs, `(width + 1) / 2` bytes each.
+    /// The lines of all glyphs, two pixels a byte.
     packed: &'static [u8],
 }
 
@@ -40,6 +40,10 @@ pub(crate) static FONTS: [Font; 3] = [
     Font { width: WIDTH_20, height: 20, packed: &PACKED_20 },
     Font { width: WIDTH_24, height: 24, packed: &PACKED_24 },
 ];
+
+/// Most pixels of a line of a glyph.
+pub(crate) const MOST_WIDTH: usize = WIDTH_24;
+const _: () = assert!(WIDTH_16 <= MOST_WIDTH && WIDTH_20 <= MOST_WIDTH && MOST_WIDTH <= 16, "a line fits 64 bits");
 
 const WIDTH_16: usize = get_raster_width(FontWeight::Regular, RasterHeight::Size16);
 const WIDTH_20: usize = get_raster_width(FontWeight::Regular, RasterHeight::Size20);
@@ -64,14 +68,14 @@ const fn pack<const BYTES: usize>(size: RasterHeight) -> [u8; BYTES] {
         };
         let mut y = 0;
         while y < glyph.height() {
-            let row = glyph.raster()[y];
+            let line = glyph.raster()[y];
             let mut x = 0;
-            while x < row.len() {
-                let shade = (row[x] as usize * (SHADES - 1) + 127) / 255;
+            while x < line.len() {
+                let shade = (line[x] as usize * (SHADES - 1) + 127) / 255;
                 packed[at + x / 2] |= (shade as u8) << (x % 2 * 4);
                 x += 1;
             }
-            at += row.len().div_ceil(2);
+            at += line.len().div_ceil(2);
             y += 1;
         }
         index += 1;
@@ -108,14 +112,15 @@ pub(crate) const fn glyph(character: char) -> usize {
 }
 
 impl Font {
-    /// A row of pixels of a glyph, 4 bits each, the leftmost lowest. 0 for what is not there.
-    pub(crate) fn row(&self, glyph: usize, y: usize) -> u64 {
+    /// A line of pixels of a glyph, 4 bits of shade each, the leftmost lowest.
+    pub(crate) fn line(&self, glyph: usize, y: usize) -> u64 {
         let length = self.width.div_ceil(2);
         let start = (glyph * self.height + y) * length;
-        let mut bytes = [0; 8];
-        if let Some(row) = self.packed.get(start..start + length) {
-            bytes[..length].copy_from_slice(row);
-        }
-        u64::from_le_bytes(bytes)
+        self.packed[start..start + length].iter().rev().fold(0, |line, &byte| line << 8 | u64::from(byte))
+    }
+
+    /// The line of pixels that underlines: below the descenders of most letters.
+    pub(crate) const fn underline(&self) -> usize {
+        self.height - 2
     }
 }

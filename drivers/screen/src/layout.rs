@@ -12,7 +12,7 @@ pub const MOST_COLUMNS: usize = 240;
 pub const MOST_ROWS: usize = 70;
 
 /// Every pixel of a glyph becomes a square of at most that many pixels each way.
-const MOST_SCALE: usize = 4;
+pub(crate) const MOST_SCALE: usize = 4;
 
 /// Where the text goes: a grid of cells, from the upper left corner.
 #[derive(Clone, Copy, Debug)]

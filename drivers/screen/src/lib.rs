@@ -3,10 +3,18 @@
 #![forbid(unsafe_code)]
 
 mod cell;
+mod control;
 mod font;
+mod grid;
 mod layout;
 mod mode;
+mod painter;
+mod palette;
+mod pen;
+mod pixel;
 mod screen;
+mod terminal;
+mod width;
 
 pub use cell::Cell;
 pub use layout::{LEAST_COLUMNS, LEAST_ROWS, MOST_COLUMNS, MOST_ROWS};
@@ -16,3 +24,6 @@ pub use screen::{Screen, Surface};
 /// A screen made of plain memory, and a reader of the text on it.
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+
+#[cfg(test)]
+mod tests;
