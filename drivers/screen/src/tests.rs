@@ -4,6 +4,7 @@ extern crate std;
 
 mod controls;
 mod cost;
+mod model;
 mod modes;
 mod reading;
 

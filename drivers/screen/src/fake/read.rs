@@ -24,35 +24,33 @@ const TOLERANCE: i32 = 16;
 #[must_use]
 pub fn read_text(rgb: &[u8], width: usize, height: usize) -> Vec<String> {
     assert_eq!(rgb.len(), width * height * 3, "a picture of {width}x{height} pixels has 3 bytes for each");
-    let size = (u32::try_from(width), u32::try_from(height));
-    let (Ok(pixels), Ok(lines)) = size else { return Vec::new() };
-    let Some(layout) = Layout::of(pixels, lines) else { return Vec::new() };
+    let size = u32::try_from(width).ok().zip(u32::try_from(height).ok());
+    let Some(layout) = size.and_then(|(width, height)| Layout::of(width, height)) else { return Vec::new() };
     let mut reader = Reader { candidates: candidates(layout.font), seen: HashMap::new() };
+    let (pixels, _) = rgb.as_chunks();
     let row = |row| {
         let text: String =
-            (0..layout.columns).map(|column| reader.read(cell(rgb, width, layout, row, column))).collect();
+            (0..layout.columns).map(|column| reader.read(cell(pixels, width, layout, row, column))).collect();
         text.trim_end().into()
     };
     (0..layout.rows).map(row).collect()
 }
 
 /// The colours of a cell's pixels, one for each pixel of the font. `None` when it has smaller ones.
-fn cell(rgb: &[u8], width: usize, layout: Layout, row: usize, column: usize) -> Option<Vec<Rgb>> {
-    let (pixels, _) = rgb.as_chunks::<3>();
+fn cell(pixels: &[Rgb], width: usize, layout: Layout, row: usize, column: usize) -> Option<Vec<Rgb>> {
     let Layout { font, scale, .. } = layout;
-    let at = |x: usize, y: usize| {
-        let (x, y) = (column * layout.cell_width() + x, row * layout.cell_height() + y);
-        pixels[y * width + x]
-    };
+    let first = row * layout.cell_height() * width + column * layout.cell_width();
+    let line = |y: usize| &pixels[first + y * width..][..layout.cell_width()];
     let mut colours = Vec::with_capacity(font.width * font.height);
-    for y in 0..font.height {
-        for x in 0..font.width {
-            let colour = at(x * scale, y * scale);
-            let mut square = (0..scale * scale).map(|index| at(x * scale + index % scale, y * scale + index / scale));
-            if square.any(|other| other != colour) {
+    for y in (0..layout.cell_height()).step_by(scale) {
+        if (y..y + scale).any(|other| line(other) != line(y)) {
+            return None;
+        }
+        for square in line(y).chunks(scale) {
+            if square.iter().any(|&colour| colour != square[0]) {
                 return None;
             }
-            colours.push(colour);
+            colours.push(square[0]);
         }
     }
     Some(colours)
