@@ -28,29 +28,18 @@ impl Layout {
     /// The smallest font that leaves no more than [`MOST_COLUMNS`] and [`MOST_ROWS`]; the largest where none does.
     /// `None` when the screen is too small for the smallest.
     pub(crate) fn of(width: u32, height: u32) -> Option<Self> {
-        let (width, height) = (width as usize, height as usize);
-        let mut best: Option<Self> = None;
-        for scale in 1..=MOST_SCALE {
-            for font in &FONTS {
-                let columns = width / (font.width * scale);
-                let rows = height / (font.height * scale);
-                if columns < LEAST_COLUMNS || rows < LEAST_ROWS {
-                    continue;
-                }
-                let candidate = Self { font, scale, columns: columns.min(MOST_COLUMNS), rows: rows.min(MOST_ROWS) };
-                let fits = columns <= MOST_COLUMNS && rows <= MOST_ROWS;
-                let better = best.is_none_or(|best| {
-                    let larger = candidate.cell_height() > best.cell_height();
-                    let best_fits =
-                        width / best.cell_width() <= MOST_COLUMNS && height / best.cell_height() <= MOST_ROWS;
-                    if best_fits { fits && !larger } else { fits || larger }
-                });
-                if better {
-                    best = Some(candidate);
-                }
-            }
-        }
-        best
+        let sizes = (1..=MOST_SCALE).flat_map(|scale| FONTS.iter().map(move |font| (font, scale)));
+        let layout = sizes
+            .map(|(font, scale)| {
+                let columns = width as usize / (font.width * scale);
+                Self { font, scale, columns, rows: height as usize / (font.height * scale) }
+            })
+            .filter(|layout| layout.columns >= LEAST_COLUMNS && layout.rows >= LEAST_ROWS)
+            .min_by_key(|layout| match layout.columns > MOST_COLUMNS || layout.rows > MOST_ROWS {
+                false => (false, layout.cell_height()),
+                true => (true, usize::MAX - layout.cell_height()),
+            })?;
+        Some(Self { columns: layout.columns.min(MOST_COLUMNS), rows: layout.rows.min(MOST_ROWS), ..layout })
     }
 
     /// Pixels of the screen from a column to the next.
