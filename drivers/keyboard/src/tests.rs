@@ -279,6 +279,8 @@ fn a_controller_that_dies_later_costs_a_bounded_number_of_accesses_a_poll() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_bytes_are_at_most_a_key_each(bytes in prop::collection::vec((any::<u8>(), any::<bool>()), 0..300)) {
         for chip in BOTH {
