@@ -11,6 +11,13 @@ pub enum Port {
     Com2,
 }
 
+/// What the kernel can do by itself when it is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Autorun {
+    /// Runs the kernel tests.
+    Ktest,
+}
+
 /// What the command line asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommandLine {
@@ -20,6 +27,10 @@ pub struct CommandLine {
     pub debug_exit: Option<u16>,
     /// `log=LEVEL`: the most verbose level that is logged.
     pub log: Option<LevelFilter>,
+    /// `autorun=ktest`: do this before the prompt.
+    pub autorun: Option<Autorun>,
+    /// `kept-log=0xADDRESS`: the boot loader began a log that a reset leaves alone at this physical address.
+    pub kept_log: Option<u64>,
 }
 
 /// A known word whose value makes no sense.
@@ -60,6 +71,12 @@ impl CommandLine {
                     let level = level(value).ok_or(bad("log=LEVEL, one of error, warn, info, debug and trace"))?;
                     line.log = Some(level);
                 }
+                Some(("autorun", "ktest")) => line.autorun = Some(Autorun::Ktest),
+                Some(("autorun", _)) => return Err(bad("autorun=ktest")),
+                Some(("kept-log", value)) => {
+                    let address = hexadecimal(value).ok_or(bad("kept-log=0xADDRESS, the physical address of a log"))?;
+                    line.kept_log = Some(address);
+                }
                 _ => unknown(word),
             }
         }
@@ -69,13 +86,20 @@ impl CommandLine {
 
 /// An I/O port, decimal or with `0x`. Port 0 is no device's that could end a machine.
 fn number(text: &str) -> Option<u16> {
-    let port = match text.strip_prefix("0x") {
-        // `from_str_radix` takes a sign, which a port has not.
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => u16::from_str_radix(digits, 16).ok(),
-        None if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
-        _ => None,
+    let decimal = || text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let port = match hexadecimal(text) {
+        Some(port) => u16::try_from(port).ok(),
+        None => decimal(),
     };
     port.filter(|&port| port != 0)
+}
+
+/// A number with `0x`.
+fn hexadecimal(text: &str) -> Option<u64> {
+    let digits = text.strip_prefix("0x")?;
+    // `from_str_radix` takes a sign too.
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u64::from_str_radix(digits, 16).ok().filter(|_| is_number)
 }
 
 /// Names of the log's levels, most severe first.
@@ -102,8 +126,14 @@ mod tests {
 
     #[test]
     fn every_word_is_understood() {
-        let (line, unknown) = parsed("  serve=com2 debug-exit=0xf4\tlog=debug ");
-        let expected = CommandLine { serve: Some(Port::Com2), debug_exit: Some(0xf4), log: Some(LevelFilter::Debug) };
+        let (line, unknown) = parsed("  serve=com2 debug-exit=0xf4\tlog=debug autorun=ktest kept-log=0x2000000 ");
+        let expected = CommandLine {
+            serve: Some(Port::Com2),
+            debug_exit: Some(0xf4),
+            log: Some(LevelFilter::Debug),
+            autorun: Some(Autorun::Ktest),
+            kept_log: Some(0x200_0000),
+        };
         assert_eq!(line, Ok(expected));
         assert!(unknown.is_empty());
     }
@@ -135,6 +165,13 @@ mod tests {
             "log=INFO",
             "log=off",
             "log=",
+            "autorun=",
+            "autorun=ktests",
+            "kept-log=",
+            "kept-log=0x",
+            "kept-log=33554432",
+            "kept-log=0x-1",
+            "kept-log=0x10000000000000000",
         ] {
             assert_eq!(parsed(word).0.unwrap_err().word, word);
         }

@@ -94,15 +94,18 @@ impl FaultReport<'_> {
 fn print_registers(f: &mut fmt::Formatter<'_>, registers: &Registers) -> fmt::Result {
     let Registers { rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, .. } = *registers;
     let Registers { r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags, cr2, cr3, .. } = *registers;
-    let rows = [
-        [("rax", rax), ("rbx", rbx), ("rcx", rcx), ("rdx", rdx)],
-        [("rsi", rsi), ("rdi", rdi), ("rbp", rbp), ("rsp", rsp)],
-        [("r8", r8), ("r9", r9), ("r10", r10), ("r11", r11)],
-        [("r12", r12), ("r13", r13), ("r14", r14), ("r15", r15)],
-        [("rip", rip), ("flags", rflags), ("cr2", cr2), ("cr3", cr3)],
+    // Three fit the 80 columns of the smallest screens.
+    let rows: [&[_]; 7] = [
+        &[("rax", rax), ("rbx", rbx), ("rcx", rcx)],
+        &[("rdx", rdx), ("rsi", rsi), ("rdi", rdi)],
+        &[("rbp", rbp), ("rsp", rsp), ("r8", r8)],
+        &[("r9", r9), ("r10", r10), ("r11", r11)],
+        &[("r12", r12), ("r13", r13), ("r14", r14)],
+        &[("r15", r15), ("rip", rip), ("flags", rflags)],
+        &[("cr2", cr2), ("cr3", cr3)],
     ];
     for row in rows {
-        for (column, (name, value)) in row.into_iter().enumerate() {
+        for (column, (name, value)) in row.iter().enumerate() {
             let separator = if column == 0 { "" } else { "  " };
             write!(f, "{separator}{name:<5} {value:#018x}")?;
         }

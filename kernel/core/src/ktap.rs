@@ -14,6 +14,7 @@
 //! in the same boot can be trusted. So its line is the last: `Bail out!` follows, with its name, and the suite has
 //! failed.
 
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 use steward_harness_guest::Descriptor;
@@ -21,12 +22,12 @@ use steward_harness_guest::Descriptor;
 use crate::platform::TestEnd;
 
 /// How a suite went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Tests that passed.
     pub passed: usize,
-    /// Tests that failed or panicked.
-    pub failed: usize,
+    /// Names of the tests that failed or panicked.
+    pub failed: Vec<&'static str>,
     /// Tests that did not run, and why is in their lines.
     pub skipped: usize,
     /// Tests after the one that ended the suite early.
@@ -36,8 +37,8 @@ pub struct Summary {
 impl Summary {
     /// Whether some test passed, none failed, and the suite came to its end.
     #[must_use]
-    pub const fn is_success(&self) -> bool {
-        self.passed > 0 && self.failed == 0 && self.not_reached == 0
+    pub fn is_success(&self) -> bool {
+        self.passed > 0 && self.failed.is_empty() && self.not_reached == 0
     }
 }
 
@@ -67,15 +68,15 @@ pub fn run(
         let end = skip_reason(test, filter).map_or_else(|| run_one(test), TestEnd::Skipped);
         let verdict = Verdict::of(test, &end);
         summary.not_reached -= 1;
-        verdict.count(&mut summary);
+        verdict.count(test.name(), &mut summary);
         verdict.print(number, test.name(), out)?;
         if matches!(verdict, Verdict::Broken(_)) {
             writeln!(out, "Bail out! {} panicked; run the tests after it in a fresh boot", test.name())?;
             break;
         }
     }
-    let Summary { passed, failed, skipped, .. } = summary;
-    writeln!(out, "# Totals: pass:{passed} fail:{failed} skip:{skipped}")?;
+    let Summary { passed, ref failed, skipped, .. } = summary;
+    writeln!(out, "# Totals: pass:{passed} fail:{} skip:{skipped}", failed.len())?;
     Ok(summary)
 }
 
@@ -117,12 +118,12 @@ impl<'e> Verdict<'e> {
         }
     }
 
-    fn count(&self, summary: &mut Summary) {
-        *match self {
-            Self::Passed => &mut summary.passed,
-            Self::Failed(_) | Self::Leaked(_) | Self::Broken(_) => &mut summary.failed,
-            Self::Skipped(_) => &mut summary.skipped,
-        } += 1;
+    fn count(&self, name: &'static str, summary: &mut Summary) {
+        match self {
+            Self::Passed => summary.passed += 1,
+            Self::Failed(_) | Self::Leaked(_) | Self::Broken(_) => summary.failed.push(name),
+            Self::Skipped(_) => summary.skipped += 1,
+        }
     }
 
     fn print(&self, number: usize, name: &str, out: &mut dyn Write) -> fmt::Result {

@@ -15,6 +15,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod audit;
+pub mod autorun;
 pub mod boot;
 pub mod command;
 pub mod fault;
