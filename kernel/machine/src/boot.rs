@@ -6,17 +6,23 @@ use core::fmt;
 
 use limine::{
     BaseRevision,
+    framebuffer::MemoryModel,
     request::{
         BootloaderInfoRequest, DateAtBootRequest, ExecutableAddressRequest, ExecutableCmdlineRequest,
-        ExecutableFileRequest, HhdmRequest, MemoryMapRequest, RequestsEndMarker, RequestsStartMarker, RsdpRequest,
-        StackSizeRequest,
+        ExecutableFileRequest, FramebufferRequest, HhdmRequest, MemoryMapRequest, RequestsEndMarker,
+        RequestsStartMarker, RsdpRequest, StackSizeRequest,
     },
 };
 use spin::Once;
 use steward_frames::{MapError, MemoryMap, PhysicalAddress, RawEntry, Repairs};
+use steward_screen::Field;
 use x86_64::registers::control::Cr4Flags;
 
-use crate::{cpu, layout::image};
+use crate::{
+    cpu,
+    framebuffer::{Framebuffer, Raw, Unfit},
+    layout::image,
+};
 
 /// Stack that the loader gives the kernel until it has one of its own, in bytes.
 const LOADER_STACK_BYTES: u64 = 64 * 1024;
@@ -57,6 +63,9 @@ static FILE: ExecutableFileRequest = ExecutableFileRequest::new();
 static RSDP: RsdpRequest = RsdpRequest::new();
 #[used]
 #[unsafe(link_section = ".requests")]
+static SCREEN: FramebufferRequest = FramebufferRequest::new();
+#[used]
+#[unsafe(link_section = ".requests")]
 static DATE: DateAtBootRequest = DateAtBootRequest::new();
 #[used]
 #[unsafe(link_section = ".requests_end")]
@@ -81,6 +90,8 @@ pub struct Handover {
     pub command_line: heapless::String<COMMAND_LINE_BYTES>,
     /// Physical address of the ACPI root pointer, where there is one.
     pub rsdp: Option<u64>,
+    /// The screen, at its physical address, where there is one that can be used.
+    pub screen: Option<Framebuffer>,
     /// Seconds since 1970 (UTC) when the machine was started, where the loader knows.
     pub started_at: Option<u64>,
 }
@@ -160,8 +171,36 @@ fn copy() -> Result<Handover, HandoverError> {
         loader_direct_map: direct_map.offset(),
         command_line: command_line(),
         rsdp: RSDP.get_response().map(|rsdp| physical(rsdp.address() as u64, direct_map.offset())),
+        screen: framebuffer().and_then(Result::ok).and_then(|found| found.to_physical(direct_map.offset())),
         started_at: DATE.get_response().map(|date| date.timestamp().as_secs()),
     })
+}
+
+/// The first framebuffer that text can be shown on, at its address in the loader's direct map, or why none of them will
+/// do; `None` when the loader names none.
+///
+/// It needs nothing else of what the loader says, so that a start which is impossible can be told on the screen.
+pub(crate) fn framebuffer() -> Option<Result<Framebuffer, Unfit>> {
+    let field = |shift, bits| Field { shift, bits };
+    let mut unfit = None;
+    for found in SCREEN.get_response()?.framebuffers() {
+        let checked = Framebuffer::check(&Raw {
+            address: found.addr() as u64,
+            width: found.width(),
+            height: found.height(),
+            pitch: found.pitch(),
+            bits_per_pixel: found.bpp(),
+            is_rgb: found.memory_model() == MemoryModel::RGB,
+            red: field(found.red_mask_shift(), found.red_mask_size()),
+            green: field(found.green_mask_shift(), found.green_mask_size()),
+            blue: field(found.blue_mask_shift(), found.blue_mask_size()),
+        });
+        match checked {
+            Ok(usable) => return Some(Ok(usable)),
+            Err(reason) => unfit = unfit.or(Some(reason)),
+        }
+    }
+    unfit.map(Err)
 }
 
 /// The command line. Limine up to version 8 does not know the request for it alone, and says it with the kernel's file.

@@ -66,6 +66,14 @@ pub fn nanoseconds() -> u64 {
     }
 }
 
+/// Waits that many nanoseconds; before the calibration is done, that many counter ticks.
+pub fn wait(nanoseconds_to_wait: u64) {
+    let start = nanoseconds();
+    while nanoseconds().saturating_sub(start) < nanoseconds_to_wait {
+        core::hint::spin_loop();
+    }
+}
+
 /// Rate of the time-stamp counter in ticks a second; `None` when it was not calibrated.
 #[must_use]
 pub fn tsc_hz() -> Option<u64> {

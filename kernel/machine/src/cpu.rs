@@ -1,7 +1,10 @@
 //! This CPU: what it can do, and the protections that are switched on when it can.
 
 use raw_cpuid::{CpuId, CpuIdReaderNative};
-use x86_64::registers::control::{Cr4, Cr4Flags};
+use x86_64::registers::{
+    control::{Cr4, Cr4Flags},
+    model_specific::Msr,
+};
 
 /// What the CPU says of itself (CPUID; Intel SDM volume 2A).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +104,37 @@ pub(crate) fn protect() {
     // SAFETY: each flag is set only when CPUID announces it; the kernel has no user pages that SMEP or SMAP would keep
     // it from, and its tables mark global what all address spaces share.
     unsafe { Cr4::update(|current| current.insert(flags)) };
+}
+
+/// Page attribute table (Intel SDM volume 3, section 11.12), entry 0 in the lowest byte: as after a reset, but for entry 1,
+/// which is write-combining (1) rather than write-through (4).
+pub(crate) const PAGE_ATTRIBUTES: u64 = 0x0007_0406_0007_0106;
+
+const PAGE_ATTRIBUTE_TABLE: Msr = Msr::new(0x277);
+
+fn has_page_attributes() -> bool {
+    CpuId::new().get_feature_info().is_some_and(|features| features.has_pat())
+}
+
+/// Loads [`PAGE_ATTRIBUTES`], so that a page whose entry says write-through is write-combining. A CPU without such a table
+/// writes through, which is only slower.
+///
+/// # Safety
+/// The caller loads CR3 next, with global pages off: until then, pages that entries 1, 4 and 5 are asked for in the old
+/// tables are neither read nor written.
+pub(crate) unsafe fn set_page_attributes() {
+    if has_page_attributes() {
+        let mut table = PAGE_ATTRIBUTE_TABLE;
+        // SAFETY: the register is there, all eight values are defined ones, and the caller vouches for who sees it change.
+        unsafe { table.write(PAGE_ATTRIBUTES) };
+    }
+}
+
+/// The page attribute table as it stands; `None` on a CPU without one.
+#[must_use]
+pub fn page_attributes() -> Option<u64> {
+    // SAFETY: CPUID announces the register; reading it changes nothing.
+    has_page_attributes().then(|| unsafe { PAGE_ATTRIBUTE_TABLE.read() })
 }
 
 /// Control register 4 as it stands.

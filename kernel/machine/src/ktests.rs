@@ -2,6 +2,7 @@
 
 mod allocation;
 mod catching;
+mod console;
 mod exceptions;
 mod paging;
 mod tables;

@@ -4,6 +4,7 @@
 //! ```text
 //! 0xffff_8000_0000_0000  DIRECT_MAP   all memory of the machine, read-write, no-execute
 //! 0xffff_c000_0000_0000  DEVICES      device registers, uncached, mapped on demand
+//! 0xffff_d000_0000_0000  SCREEN       the framebuffer, write-combining
 //! 0xffff_e000_0000_0000  STACKS       one slot a stack: a guard page, then the stack
 //! 0xffff_ffff_8000_0000  IMAGE        text r-x, read-only data r--, data rw-
 //! ```
@@ -16,6 +17,10 @@ pub const DIRECT_MAP_END: u64 = DEVICES;
 pub const DEVICES: u64 = 0xffff_c000_0000_0000;
 /// Bytes of the device window.
 pub const DEVICES_BYTES: u64 = 1 << 30;
+/// Start of the window in which the screen's framebuffer is mapped.
+pub const SCREEN: u64 = 0xffff_d000_0000_0000;
+/// Most bytes of a framebuffer: 16K in 32 bits takes half of it.
+pub const SCREEN_BYTES: u64 = 1 << 30;
 /// Start of the window in which stacks lie.
 pub const STACKS: u64 = 0xffff_e000_0000_0000;
 /// Most stacks that the window holds.

@@ -16,7 +16,10 @@ pub mod clock;
 pub mod cpu;
 mod device;
 pub mod fault;
+pub mod framebuffer;
 mod heap;
+pub mod kept_log;
+pub mod keyboard;
 mod ktest;
 #[cfg(feature = "ktest")]
 mod ktests;
@@ -24,6 +27,7 @@ pub mod layout;
 pub mod memory;
 mod port;
 pub mod power;
+pub mod screen;
 mod segments;
 pub mod serial;
 pub mod stack;

@@ -256,6 +256,8 @@ pub struct Mapping {
     pub user: bool,
     /// Whether accesses go past the caches, as a device's must.
     pub uncached: bool,
+    /// Whether writes go past the caches, gathered into bursts, as a screen's should.
+    pub write_combining: bool,
 }
 
 /// What is mapped at `address`; `None` when nothing is, or the address is not canonical.
@@ -278,5 +280,7 @@ pub fn mapping(address: u64) -> Option<Mapping> {
         executable: !flags.contains(PageTableFlags::NO_EXECUTE),
         user: flags.contains(PageTableFlags::USER_ACCESSIBLE),
         uncached: flags.contains(PageTableFlags::NO_CACHE | PageTableFlags::WRITE_THROUGH),
+        // Entry 1 of `cpu::PAGE_ATTRIBUTES`.
+        write_combining: flags.contains(PageTableFlags::WRITE_THROUGH) && !flags.contains(PageTableFlags::NO_CACHE),
     })
 }

@@ -24,8 +24,8 @@ impl IoPort {
     }
 
     pub(crate) fn write_u8(self, value: u8) {
-        // SAFETY: byte writes here go to the UARTs, the PIT, the PICs and reset ports; none of them makes a device
-        // write to memory.
+        // SAFETY: byte writes here go to the UARTs, the PIT, the PICs, the keyboard controller and reset ports; none of
+        // them makes a device write to memory.
         unsafe { Port::new(self.0).write(value) }
     }
 

@@ -142,8 +142,5 @@ fn wait(mut done: impl FnMut() -> bool) {
 
 /// Gives a reset the time to take effect: 50 ms.
 fn pause() {
-    let start = clock::nanoseconds();
-    while clock::nanoseconds().saturating_sub(start) < 50_000_000 {
-        core::hint::spin_loop();
-    }
+    clock::wait(50_000_000);
 }

@@ -2,6 +2,8 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use spin::Once;
+
 use crate::{
     apic::{self, MASKED, TIMER_CURRENT, TIMER_DIVIDE, TIMER_ENTRY, TIMER_INITIAL},
     clock,
@@ -18,6 +20,7 @@ const PERIODIC: u32 = 1 << 17;
 
 static TICKS: AtomicU64 = AtomicU64::new(0);
 static TIMER_HZ: AtomicU64 = AtomicU64::new(0);
+static ON_TICK: Once<fn()> = Once::new();
 
 /// Calibrates the time-stamp counter and the timer, and starts the tick.
 ///
@@ -57,8 +60,16 @@ pub fn hz() -> Option<u64> {
     }
 }
 
+/// Has `function` called at every tick, with interrupts off; the first call holds. It must not wait for a lock.
+pub fn set_on_tick(function: fn()) {
+    ON_TICK.call_once(|| function);
+}
+
 /// Called for each interrupt of the timer, with interrupts off.
 pub(crate) fn on_interrupt() {
     TICKS.fetch_add(1, Ordering::Relaxed);
     apic::end_of_interrupt();
+    if let Some(function) = ON_TICK.get() {
+        function();
+    }
 }

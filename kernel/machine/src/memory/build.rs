@@ -10,10 +10,13 @@ use x86_64::{
     },
 };
 
-use super::{FRAMES, MapError, TABLES, TableFrames, direct};
+use super::{FRAMES, MapError, TABLES, TableFrames, direct, is_memory, reachable_end};
 use crate::{
     boot::Handover,
-    layout::{DIRECT_MAP, DIRECT_MAP_END, PAGE_BYTES, image::Part},
+    cpu,
+    framebuffer::Framebuffer,
+    layout::{DIRECT_MAP, DIRECT_MAP_END, PAGE_BYTES, SCREEN, image::Part},
+    screen,
 };
 
 /// Page tables themselves: what a page may do is said in its own entry.
@@ -27,12 +30,17 @@ pub(super) const DATA: PageTableFlags = READ_ONLY.union(PageTableFlags::WRITABLE
 /// Device registers: strong uncacheable by PAT entry 3 (Intel SDM volume 3, section 11.12.3).
 pub(super) const DEVICE: PageTableFlags = DATA.union(PageTableFlags::NO_CACHE).union(PageTableFlags::WRITE_THROUGH);
 
+/// The screen: entry 1 of [`cpu::PAGE_ATTRIBUTES`].
+const WRITE_COMBINING: PageTableFlags = DATA.union(PageTableFlags::WRITE_THROUGH);
+
 /// New tables, not in force yet.
 ///
 /// # Invariants
-/// They map the whole kernel image and all memory, so that code and data keep their addresses when they are loaded.
+/// They map the whole kernel image and all memory, so that code and data keep their addresses when they are loaded; and
+/// the whole framebuffer of the handover at `screen`, where that is not `None`.
 pub(crate) struct Tables {
     root: PhysFrame,
+    screen: Option<u64>,
 }
 
 /// Builds tables that map the kernel's image and, in the direct map, all memory. Sets up the machine's free frames.
@@ -54,9 +62,14 @@ pub(crate) fn build(handover: &Handover) -> Result<Tables, MapError> {
     let mut tables = unsafe { OffsetPageTable::new(table, loader_view) };
     image(&mut tables, &mut source, handover)?;
     memory(&mut tables, &mut source, handover)?;
+    let screen = handover.screen.as_ref().and_then(|screen| {
+        framebuffer(&mut tables, &mut source, screen)
+            .inspect_err(|error| log::warn!("the screen at {:#x} cannot be mapped: {error}", screen.address()))
+            .ok()
+    });
     *FRAMES.lock() = Some(source);
-    // INVARIANT: `image` and `memory` have mapped what the type promises.
-    Ok(Tables { root })
+    // INVARIANT: `image`, `memory` and `framebuffer` have mapped what the type promises.
+    Ok(Tables { root, screen })
 }
 
 fn image(tables: &mut OffsetPageTable<'_>, source: &mut FrameSource, handover: &Handover) -> Result<(), MapError> {
@@ -104,6 +117,32 @@ fn memory(tables: &mut OffsetPageTable<'_>, source: &mut FrameSource, handover: 
     Ok(())
 }
 
+/// Maps the framebuffer into its window, and gives the virtual address of its first pixel.
+fn framebuffer(
+    tables: &mut OffsetPageTable<'_>,
+    source: &mut FrameSource,
+    screen: &Framebuffer,
+) -> Result<u64, MapError> {
+    let first = screen.address() & !(PAGE_BYTES - 1);
+    let end = reachable_end(screen.address(), screen.bytes())?.next_multiple_of(PAGE_BYTES);
+    if is_memory(first, end) {
+        return Err(MapError::InMemory);
+    }
+    // At the same place within 2 MiB, so that large pages fit.
+    let start = SCREEN + first % Size2MiB::SIZE;
+    let mut at = first;
+    while at < end {
+        if at.is_multiple_of(Size2MiB::SIZE) && end - at >= Size2MiB::SIZE {
+            map::<Size2MiB>(tables, source, start + (at - first), at, WRITE_COMBINING)?;
+            at += Size2MiB::SIZE;
+        } else {
+            map::<Size4KiB>(tables, source, start + (at - first), at, WRITE_COMBINING)?;
+            at += Size4KiB::SIZE;
+        }
+    }
+    Ok(start + (screen.address() - first))
+}
+
 fn map<S: PageSize>(
     tables: &mut OffsetPageTable<'_>,
     source: &mut FrameSource,
@@ -142,8 +181,17 @@ impl Tables {
         // SAFETY: without global pages nothing of the loader's mappings outlives the next line; `cpu::protect` switches
         // them on again for the kernel's own.
         unsafe { Cr4::update(|flags| flags.remove(Cr4Flags::PAGE_GLOBAL)) };
+        screen::leave();
+        // SAFETY: global pages are off, CR3 is loaded next, and the framebuffer, which a loader may have mapped by one of
+        // these entries, has just been left.
+        unsafe { cpu::set_page_attributes() };
         // SAFETY: by the type's invariant the kernel keeps its addresses, and the caller vouches for its stack.
         unsafe { Cr3::write(self.root, Cr3Flags::empty()) };
+        match self.screen {
+            // SAFETY: by the type's invariant the tables, now in force, map the whole framebuffer there, for good.
+            Some(address) => unsafe { screen::show_at(address) },
+            None => screen::SCREEN.stop(),
+        }
         let table = VirtAddr::new(direct(self.root.start_address().as_u64())).as_mut_ptr::<PageTable>();
         // SAFETY: the direct map, now in force, shows the root table, and only `TABLES` refers to it from here on.
         let table = unsafe { &mut *table };
