@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+mod autorun;
 mod console;
 #[cfg(any(test, feature = "ktest"))]
 mod ktests;
@@ -20,7 +21,7 @@ machine::entry!(boot);
 /// On the boot loader's page tables, interrupts off.
 fn boot() -> ! {
     machine::catch_exceptions(); // From here on a fault is reported and not a triple fault …
-    console::init(); //             … and has a serial line and a log to be reported on.
+    console::init(); //             … and has a serial line, a screen and a log to be reported on.
     machine::trap::set_fatal_handler(report::fault);
     let handover = machine::receive_handover().unwrap_or_else(|error| report::cannot_start(&error));
     configure(&handover.command_line);
@@ -38,15 +39,21 @@ fn boot() -> ! {
 fn start() -> ! {
     machine::protect().unwrap_or_else(|error| report::cannot_start(&error)); // Segments, exception stacks, SMEP, SMAP.
     let handover = machine::boot::handover().expect("boot() received the handover before it came here");
+    // It has been found sound.
+    let line = CommandLine::parse(&handover.command_line, |_| ()).unwrap_or_default();
+    autorun::open_kept_log(&line);
     machine::devices(handover); // ACPI, local APIC, clocks; interrupts on.
     log::debug!("up after {} us", machine::clock::nanoseconds() / 1000);
-    if serve::is_asked_for(&handover.command_line) {
+    if line.serve.is_some() {
         serve::tests()
     }
+    console::start_keyboard();
+    if let Some(autorun) = line.autorun {
+        autorun::run(autorun);
+    }
     // The console's input never ends, so the prompt does not either.
-    let Err(error) =
-        console::Console.greet().and_then(|()| prompt::run(&mut console::Console, monitor::COMMANDS, &platform::Pc))
-    else {
+    let mut console = console::Console::default();
+    let Err(error) = console.greet().and_then(|()| prompt::run(&mut console, monitor::COMMANDS, &platform::Pc)) else {
         unreachable!("the console has no end of input")
     };
     panic!("the console takes no output: {error}")

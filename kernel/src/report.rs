@@ -14,12 +14,19 @@ use steward_core::{
 use steward_harness_guest::{Ending, FailureText, report_fault, report_panic, wire::Registers};
 use steward_machine::{
     backtrace,
+    screen::SCREEN,
     serial::COM1,
     stack,
     trap::{self, Fault},
 };
 
-use crate::serve;
+use crate::{autorun, serve};
+
+/// Ends whatever control sequence was cut off on the screen (CAN; ECMA-48, section 8.3.6).
+const CANCEL: &str = "\x18";
+/// Colours of a report on the screen. The serial line goes without, as programs read there.
+const RED: &str = "\x1b[91m";
+const PLAIN: &str = "\x1b[0m";
 
 /// Vectors whose address a report looks at. A page fault leaves it in cr2, and so does the one behind a double fault.
 const PAGE_FAULT: u64 = 14;
@@ -53,31 +60,41 @@ pub fn fault_text(fault: &Fault) -> FailureText {
     text
 }
 
-/// Prints on COM1, whoever holds it: they do not run again.
+/// Prints on COM1, into the log that is kept, and on the screen, whoever holds them: they do not run again.
+///
+/// The screen is last, as it takes most code to get there.
 fn tell(report: &dyn Display) {
-    let print = |uart: &mut dyn Write| {
-        // With the line stuck there is nobody left to tell.
-        let _ = write!(CrLf::new(uart), "\n{report}");
-    };
     match COM1.try_lock() {
-        Some(mut port) => {
-            if let Some(uart) = port.as_mut() {
-                print(uart);
-            }
-        }
-        None => {
-            if let Some(mut uart) = COM1.seize() {
-                print(&mut uart);
-            }
-        }
+        Some(mut port) => print(port.as_mut(), format_args!("\n{report}")),
+        None => print(COM1.seize().as_mut(), format_args!("\n{report}")),
+    }
+    autorun::keep_report(report);
+    match SCREEN.try_lock() {
+        Some(mut screen) => print(screen.as_mut(), format_args!("{CANCEL}\n{RED}{report}{PLAIN}")),
+        None => print(SCREEN.seize().as_mut(), format_args!("\n{RED}{report}{PLAIN}")),
+    }
+}
+
+fn print(to: Option<&mut impl Write>, text: fmt::Arguments<'_>) {
+    if let Some(to) = to {
+        // With the line stuck there is nobody left to tell.
+        let _ = CrLf::new(to).write_fmt(text);
     }
 }
 
 /// Ends the machine at once when a report is under way already.
 fn begin() {
     if REPORTING.swap(true, Ordering::Relaxed) {
-        serve::end(Ending::failure());
+        end(Ending::failure());
     }
+}
+
+/// Ends the machine as the harness asked; where a log is kept, restarts it.
+fn end(ending: Ending) -> ! {
+    if autorun::is_kept() {
+        autorun::restart()
+    }
+    serve::end(ending)
 }
 
 #[panic_handler]
@@ -98,7 +115,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         let _ = write!(message, "{}", info.message());
         report_panic(record_line, message.as_str(), file, line, &backtrace)
     });
-    serve::end(ending)
+    end(ending)
 }
 
 /// Reports an exception that nobody waits for.
@@ -122,7 +139,7 @@ pub fn fault(fault: &Fault) -> ! {
     let ending = serve::record(|record_line| {
         report_fault(record_line, frame.vector as u8, frame.error_code, registers, &backtrace)
     });
-    serve::end(ending)
+    end(ending)
 }
 
 /// Reports that the kernel cannot start, and stops.
@@ -135,7 +152,7 @@ pub fn cannot_start(error: &dyn Display) -> ! {
     }
     begin();
     tell(&Report(error));
-    serve::end(Ending::failure())
+    end(Ending::failure())
 }
 
 fn registers(fault: &Fault) -> Registers {

@@ -1,6 +1,6 @@
 //! Serving the harness on COM2, and ending the machine the way it expects.
 
-use steward_core::{audit::InUse, boot::CommandLine};
+use steward_core::audit::InUse;
 use steward_harness_guest::{Balance, Ending, Line, serve, wire::After};
 use steward_machine::{
     clock, halt_for_ever, heap_use, memory, power,
@@ -30,11 +30,6 @@ impl Line for RecordLine {
     fn ticks(&mut self) -> u64 {
         clock::ticks()
     }
-}
-
-/// Whether the kernel's command line, which has been found sound, asks for this service.
-pub fn is_asked_for(command_line: &str) -> bool {
-    CommandLine::parse(command_line, |_| ()).is_ok_and(|line| line.serve.is_some())
 }
 
 /// Runs what the harness asks for, and ends the machine.
