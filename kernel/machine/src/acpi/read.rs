@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::{fmt, ptr::NonNull, slice};
 
 use acpi::{
-    AcpiError, AcpiHandler, AcpiTables, AmlTable, PhysicalMapping,
+    AcpiError, AcpiHandler, AcpiTables, PhysicalMapping,
     address::{AddressSpace, GenericAddress},
     fadt::Fadt,
     hpet::HpetInfo,
@@ -77,7 +77,7 @@ pub(super) fn tables(rsdp: u64) -> Result<Acpi, Unusable> {
     // found to lie where they can be mapped, with sensible lengths; the crate checks signatures and checksums itself.
     let root = unsafe { AcpiTables::from_rsdp(DirectMap, rsdp as usize) }.map_err(Unusable::Crate)?;
     let fadt = root.find_table::<Fadt>().map_err(|error| log::warn!("ACPI: no FADT: {error:?}")).ok();
-    let dsdt = root.dsdt().ok();
+    let sleep_types = sleep_types(&tables);
     Ok(Acpi {
         rsdp,
         revision: pointer.revision,
@@ -85,7 +85,7 @@ pub(super) fn tables(rsdp: u64) -> Result<Acpi, Unusable> {
         tables,
         madt: root.find_table::<Madt>().ok().and_then(|raw| checked_madt(&raw)),
         hpet: hpet(&root),
-        power_off: fadt.as_deref().and_then(|fadt| power_off(fadt, dsdt.as_ref())),
+        power_off: fadt.as_deref().and_then(|fadt| power_off(fadt, sleep_types?)),
         reset: fadt.as_deref().and_then(reset),
     })
 }
@@ -188,9 +188,18 @@ fn port(address: GenericAddress) -> Option<u16> {
     }
 }
 
-fn power_off(fadt: &Fadt, dsdt: Option<&AmlTable>) -> Option<PowerOff> {
-    let dsdt = dsdt?;
-    let types = s5::sleep_types(bytes(dsdt.address as u64, u64::from(dsdt.length))?)?;
+/// The sleep types of state S5, from the DSDT or, as in SeaBIOS's own tables, from an SSDT; a table whose checksum is wrong
+/// is passed over (ACPI 6.5, section 5.2.6: all its bytes sum to 0).
+fn sleep_types(tables: &[Table]) -> Option<(u8, u8)> {
+    let of = |signature: [u8; 4]| tables.iter().filter(move |table| table.signature == signature);
+    of(*b"DSDT").chain(of(*b"SSDT")).find_map(|table| {
+        let aml = bytes(table.address, u64::from(table.length))?;
+        let sum = aml.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+        if sum == 0 { s5::sleep_types(aml) } else { None }
+    })
+}
+
+fn power_off(fadt: &Fadt, types: (u8, u8)) -> Option<PowerOff> {
     let flags = fadt.flags;
     if flags.system_is_hw_reduced_acpi() {
         let register = register(fadt.sleep_control_register().ok()??)?;

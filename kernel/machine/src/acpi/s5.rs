@@ -1,7 +1,7 @@
 //! The sleep types of state S5, off (ACPI 6.5, section 7.4.2).
 //!
-//! `_S5` is a package of constants in the DSDT. Reading it takes no interpreter: the name is found in the byte code and
-//! the constants behind it are decoded. An AML interpreter for stable Rust that reads every machine's DSDT does not
+//! `_S5` is a package of constants in the DSDT or an SSDT. Reading it takes no interpreter: the name is found in the byte code and
+//! the constants behind it are decoded. An AML interpreter for stable Rust that reads every machine's tables does not
 //! exist, and being unable to switch a machine off because of an unrelated method would be worse.
 
 /// AML opcodes (ACPI 6.5, section 20.3).
@@ -12,7 +12,7 @@ const ONE_OP: u8 = 0x01;
 const BYTE_PREFIX: u8 = 0x0a;
 const WORD_PREFIX: u8 = 0x0b;
 
-/// The values for PM1a and PM1b from the byte code of a DSDT; `None` when it defines no `_S5` package.
+/// The values for PM1a and PM1b from a table's byte code; `None` when it defines no `_S5` package.
 pub(super) fn sleep_types(aml: &[u8]) -> Option<(u8, u8)> {
     const NAME: &[u8] = b"_S5_";
     aml.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME).find_map(|(at, _)| {
