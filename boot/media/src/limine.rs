@@ -1,0 +1,110 @@
+//! Genuine Limine, from its binary release.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use crate::{Error, File};
+
+/// What a BIOS starts from a disc (El Torito).
+pub(crate) const BIOS_CD: &str = "limine-bios-cd.bin";
+const BIOS_STAGE: &str = "limine-bios.sys";
+const UEFI: &str = "BOOTX64.EFI";
+/// Limine's installer, which puts its BIOS stages into a partition table.
+const INSTALLER: &str = "limine.c";
+const INSTALLER_DATA: &str = "limine-bios-hdd.h";
+/// What is taken from a release.
+const FILES: [&str; 5] = [UEFI, BIOS_STAGE, BIOS_CD, INSTALLER, INSTALLER_DATA];
+
+/// A binary release of Limine, read from its directory.
+#[derive(Debug)]
+pub struct Release {
+    content: [Vec<u8>; FILES.len()],
+    /// The compiled installer, from its first use on.
+    installer: OnceLock<Installer>,
+}
+
+#[derive(Debug)]
+struct Installer {
+    /// Removed with the release.
+    _directory: TempDir,
+    program: PathBuf,
+}
+
+impl Release {
+    /// The release in this directory: `BOOTX64.EFI`, `limine-bios.sys`, `limine-bios-cd.bin`, and the installer's
+    /// sources, `limine.c` and `limine-bios-hdd.h`.
+    ///
+    /// # Errors
+    /// [`Error::NotLimine`], which names the missing file, and [`Error::Io`].
+    pub fn open(directory: &Path) -> Result<Self, Error> {
+        let mut content = [const { Vec::new() }; FILES.len()];
+        for (name, content) in FILES.iter().zip(&mut content) {
+            let path = directory.join(name);
+            *content = match fs::read(&path) {
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    return Err(Error::NotLimine { directory: directory.into(), missing: name });
+                }
+                result => result.map_err(Error::io("read", path))?,
+            };
+        }
+        Ok(Self { content, installer: OnceLock::new() })
+    }
+
+    /// The UEFI application.
+    pub(crate) fn efi(&self) -> &[u8] {
+        self.content(UEFI)
+    }
+
+    /// What Limine reads from the volume when a BIOS has started it.
+    pub(crate) fn files(&self) -> [File; 2] {
+        [BIOS_STAGE, BIOS_CD].map(|name| File::new(name, self.content(name)))
+    }
+
+    /// Makes an image start by BIOS from a stick or a disk: puts Limine's first stages into its partition table.
+    pub(crate) fn install(&self, image: &Path) -> Result<(), Error> {
+        let installer = match self.installer.get() {
+            Some(installer) => installer,
+            None => {
+                let installer = self.compile()?;
+                self.installer.get_or_init(|| installer)
+            }
+        };
+        run(Command::new(&installer.program).args(["bios-install", "--quiet"]).arg(image))
+    }
+
+    /// Limine gives its installer as source, so that it runs anywhere.
+    fn compile(&self) -> Result<Installer, Error> {
+        let directory = tempfile::tempdir().map_err(Error::io("make a directory in", std::env::temp_dir()))?;
+        for name in [INSTALLER, INSTALLER_DATA] {
+            let path = directory.path().join(name);
+            fs::write(&path, self.content(name)).map_err(Error::io("write", path))?;
+        }
+        let program = directory.path().join("limine");
+        let compiler = std::env::var_os("CC").filter(|name| !name.is_empty()).unwrap_or_else(|| OsString::from("cc"));
+        let mut command = Command::new(compiler);
+        run(command.args(["-std=c99", "-O1", "-w", "-o"]).arg(&program).arg(directory.path().join(INSTALLER)))?;
+        Ok(Installer { _directory: directory, program })
+    }
+
+    fn content(&self, name: &str) -> &[u8] {
+        FILES.iter().zip(&self.content).find(|(found, _)| **found == name).map_or(&[], |(_, content)| content)
+    }
+}
+
+fn run(command: &mut Command) -> Result<(), Error> {
+    let output = command.output().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::NoCompiler,
+        _ => Error::io("run", command.get_program())(error),
+    })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(Error::Installer { command: format!("{command:?}"), said: format!("{}\n{said}", output.status) })
+}
