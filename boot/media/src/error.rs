@@ -31,6 +31,13 @@ pub enum Error {
         /// How large it may be, in bytes.
         limit: u64,
     },
+    /// There are more files than a volume may have.
+    TooMany {
+        /// How many there are.
+        files: usize,
+        /// How many there may be.
+        limit: usize,
+    },
     /// A text of the recipe cannot stand in `limine.conf`.
     Text {
         /// Which text.
@@ -100,6 +107,9 @@ impl fmt::Display for Error {
             ),
             Self::TooLarge { what, bytes, limit } => {
                 write!(f, "{what} is too large: {bytes} bytes, and at most {limit} fit")
+            }
+            Self::TooMany { files, limit } => {
+                write!(f, "{files} files are too many for a volume: it may have {limit}; pack some together")
             }
             Self::Text { what, text, fault } => write!(f, "the {what} {text:?} cannot stand in limine.conf: {fault}"),
             Self::NotLimine { directory, missing } => write!(

@@ -11,15 +11,17 @@ const MAX_DEPTH: usize = 8;
 /// ECMA-119, 6.8.2.1: the length of a path.
 const MAX_PATH: usize = 255;
 /// What a FAT volume has no place for in a name, and what means something else in a path of `limine.conf`: `#` begins a
-/// checksum, `$` a macro.
-const RESERVED: &[char] = &['"', '*', ':', '<', '>', '?', '\\', '|', '#', '$'];
+/// checksum, `$` a macro. `~` stands in the short names that FAT volumes have besides.
+const RESERVED: &[char] = &['"', '*', ':', '<', '>', '?', '\\', '|', '#', '$', '~'];
+/// How many files a volume may have. ISO 9660 counts directories in 16 bits, and each file may have seven of its own.
+const MAX_FILES: usize = 4096;
 
 /// A file for a medium.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     /// Its path within the volume: names with `/` between them, without one in front.
     ///
-    /// A name has 1 to 128 characters of printable ASCII, none of them ``"*:<>?\|#$``, and neither a space nor a full
+    /// A name has 1 to 128 characters of printable ASCII, none of them ``"*:<>?\|#$~``, and neither a space nor a full
     /// stop at its end. A path has at most eight names and 255 characters. Paths that differ only in case are the same.
     pub path: String,
     /// What is in it.
@@ -37,8 +39,11 @@ impl File {
 /// The files in the order of their paths, which is the same for any order they are given in.
 ///
 /// # Errors
-/// [`Error::Name`] and [`Error::Twice`].
+/// [`Error::Name`], [`Error::Twice`], [`Error::TooMany`].
 pub(crate) fn in_order(files: &[File]) -> Result<Vec<&File>, Error> {
+    if files.len() > MAX_FILES {
+        return Err(Error::TooMany { files: files.len(), limit: MAX_FILES });
+    }
     let mut found = BTreeMap::new();
     for file in files {
         check(&file.path)?;
@@ -91,7 +96,7 @@ fn name_fault(name: &str) -> Option<&'static str> {
         "." | ".." => Some("`.` and `..` are no names"),
         _ if name.len() > MAX_NAME => Some("a name in it is longer than 128 characters"),
         _ if !name.chars().all(printable) => Some("a character in it is not printable ASCII"),
-        _ if name.contains(RESERVED) => Some("it has one of the characters \" * : < > ? \\ | # $"),
+        _ if name.contains(RESERVED) => Some("it has one of the characters \" * : < > ? \\ | # $ ~"),
         _ if name.ends_with([' ', '.']) || name.starts_with(' ') => {
             Some("a name in it begins or ends with a space, or ends with a full stop")
         }

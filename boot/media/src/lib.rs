@@ -30,6 +30,7 @@ pub mod limine;
 mod partitions;
 mod read;
 mod recipe;
+mod tree;
 
 pub use disk::disk;
 pub use error::Error;

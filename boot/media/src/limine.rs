@@ -9,13 +9,13 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::{Error, File};
+use crate::{Error, File, partitions};
 
 /// What a BIOS starts from a disc (El Torito).
 pub(crate) const BIOS_CD: &str = "limine-bios-cd.bin";
 const BIOS_STAGE: &str = "limine-bios.sys";
 const UEFI: &str = "BOOTX64.EFI";
-/// Limine's installer, which puts its BIOS stages into a partition table.
+/// Limine's installer, which puts its BIOS stages where a BIOS finds them.
 const INSTALLER: &str = "limine.c";
 const INSTALLER_DATA: &str = "limine-bios-hdd.h";
 /// What is taken from a release.
@@ -66,7 +66,8 @@ impl Release {
         [BIOS_STAGE, BIOS_CD].map(|name| File::new(name, self.content(name)))
     }
 
-    /// Makes an image start by BIOS from a stick or a disk: puts Limine's first stages into its partition table.
+    /// Makes an image start by BIOS from a stick or a disk: puts Limine's first stages into its first block and its
+    /// partition for them.
     pub(crate) fn install(&self, image: &Path) -> Result<(), Error> {
         let installer = match self.installer.get() {
             Some(installer) => installer,
@@ -75,7 +76,10 @@ impl Release {
                 self.installer.get_or_init(|| installer)
             }
         };
-        run(Command::new(&installer.program).args(["bios-install", "--quiet"]).arg(image))
+        run(Command::new(&installer.program)
+            .args(["bios-install", "--quiet"])
+            .arg(image)
+            .arg(partitions::BIOS_PARTITION.to_string()))
     }
 
     /// Limine gives its installer as source, so that it runs anywhere.

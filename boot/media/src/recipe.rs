@@ -62,7 +62,8 @@ pub fn write(recipe: &Recipe<'_>, format: Format, path: &Path) -> Result<(), Err
     check(recipe)?;
     let (volume, system) = contents(recipe);
     let image = match (format, recipe.loader) {
-        (Format::Disk, _) => disk(&[volume, system].concat())?,
+        (Format::Disk, Loader::Steward { .. }) => disk(&[volume, system].concat())?,
+        (Format::Disk, Loader::Limine(_)) => disk::with_bios(&[volume, system].concat())?,
         (Format::Iso, Loader::Steward { .. }) => iso(&volume, &system)?,
         (Format::Iso, Loader::Limine(_)) => iso::with_bios(&volume, &system, limine::BIOS_CD)?,
     };
