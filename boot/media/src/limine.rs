@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::{Error, File, partitions};
+use crate::{Error, File, Format, partitions};
 
 /// What a BIOS starts from a disc (El Torito).
 pub(crate) const BIOS_CD: &str = "limine-bios-cd.bin";
@@ -62,8 +62,12 @@ impl Release {
     }
 
     /// What Limine reads from the volume when a BIOS has started it.
-    pub(crate) fn files(&self) -> [File; 2] {
-        [BIOS_STAGE, BIOS_CD].map(|name| File::new(name, self.content(name)))
+    pub(crate) fn files(&self, format: Format) -> Vec<File> {
+        let names: &[_] = match format {
+            Format::Iso => &[BIOS_STAGE, BIOS_CD],
+            Format::Disk => &[BIOS_STAGE],
+        };
+        names.iter().map(|name| File::new(*name, self.content(name))).collect()
     }
 
     /// Makes an image start by BIOS from a stick or a disk: puts Limine's first stages into its first block and its

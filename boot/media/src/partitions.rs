@@ -17,7 +17,7 @@ pub(crate) const BLOCK: u64 = 512;
 /// do blocks of any size.
 pub(crate) const ALIGNMENT: u64 = 1 << 20;
 /// Bytes of the partition for the stages that a BIOS loads. Limine has at most 128 KiB of them.
-const BIOS_STAGES: u64 = 512 << 10;
+const BIOS_STAGES: u64 = ALIGNMENT;
 /// The number of that partition.
 pub(crate) const BIOS_PARTITION: u32 = 2;
 
@@ -58,7 +58,8 @@ impl Places {
         assert!(start > 0 && bytes > 0 && start.is_multiple_of(ALIGNMENT) && bytes.is_multiple_of(ALIGNMENT));
         let system = start..start + bytes;
         let bios = bios.then(|| system.end..system.end + BIOS_STAGES);
-        Self { image: system.end + ALIGNMENT, system, bios }
+        let end = bios.as_ref().map_or(system.end, |bios| bios.end);
+        Self { image: end + ALIGNMENT, system, bios }
     }
 }
 

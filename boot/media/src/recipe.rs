@@ -60,7 +60,7 @@ pub struct Recipe<'a> {
 /// compiled or refuses, or `path` cannot be written.
 pub fn write(recipe: &Recipe<'_>, format: Format, path: &Path) -> Result<(), Error> {
     check(recipe)?;
-    let (volume, system) = contents(recipe);
+    let (volume, system) = contents(recipe, format);
     let image = match (format, recipe.loader) {
         (Format::Disk, Loader::Steward { .. }) => disk(&[volume, system].concat())?,
         (Format::Disk, Loader::Limine(_)) => disk::with_bios(&[volume, system].concat())?,
@@ -102,13 +102,13 @@ pub fn configuration(recipe: &Recipe<'_>) -> String {
 }
 
 /// The files of the volume that the loader reads, and those of the system volume that the firmware reads.
-fn contents(recipe: &Recipe<'_>) -> (Vec<File>, Vec<File>) {
+fn contents(recipe: &Recipe<'_>, format: Format) -> (Vec<File>, Vec<File>) {
     let mut volume = vec![File::new(CONFIGURATION, configuration(recipe)), File::new(KERNEL, recipe.kernel)];
     volume.extend_from_slice(recipe.modules);
     let efi = match recipe.loader {
         Loader::Steward { efi } => efi,
         Loader::Limine(release) => {
-            volume.extend(release.files());
+            volume.extend(release.files(format));
             release.efi()
         }
     };
