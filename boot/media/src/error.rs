@@ -31,10 +31,12 @@ pub enum Error {
         /// How large it may be, in bytes.
         limit: u64,
     },
-    /// There are more files than a volume may have.
+    /// There is more of something than there may be.
     TooMany {
+        /// Of what.
+        what: &'static str,
         /// How many there are.
-        files: usize,
+        count: usize,
         /// How many there may be.
         limit: usize,
     },
@@ -108,8 +110,8 @@ impl fmt::Display for Error {
             Self::TooLarge { what, bytes, limit } => {
                 write!(f, "{what} is too large: {bytes} bytes, and at most {limit} fit")
             }
-            Self::TooMany { files, limit } => {
-                write!(f, "{files} files are too many for a volume: it may have {limit}; pack some together")
+            Self::TooMany { what, count, limit } => {
+                write!(f, "{count} {what} are too many: there may be {limit}; pack some together")
             }
             Self::Text { what, text, fault } => write!(f, "the {what} {text:?} cannot stand in limine.conf: {fault}"),
             Self::NotLimine { directory, missing } => write!(

@@ -42,7 +42,7 @@ impl File {
 /// [`Error::Name`], [`Error::Twice`], [`Error::TooMany`].
 pub(crate) fn in_order(files: &[File]) -> Result<Vec<&File>, Error> {
     if files.len() > MAX_FILES {
-        return Err(Error::TooMany { files: files.len(), limit: MAX_FILES });
+        return Err(Error::TooMany { what: "files on a volume", count: files.len(), limit: MAX_FILES });
     }
     let mut found = BTreeMap::new();
     for file in files {
@@ -101,5 +101,61 @@ fn name_fault(name: &str) -> Option<&'static str> {
             Some("a name in it begins or ends with a space, or ends with a full stop")
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(paths: &[&str]) -> Vec<File> {
+        paths.iter().map(|path| File::new(*path, [])).collect()
+    }
+
+    fn fault(paths: &[&str]) -> String {
+        in_order(&files(paths)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn paths_that_cannot_stand_on_a_medium_are_refused_with_the_fault() {
+        for path in ["/a", "a/", "a//b"] {
+            assert!(fault(&[path]).contains("is empty"), "{path}");
+        }
+        assert!(fault(&[""]).contains("it is empty"));
+        assert!(fault(&["a/../b"]).contains("are no names"));
+        assert!(fault(&["n".repeat(129).as_str()]).contains("longer than 128"));
+        assert!(fault(&[format!("{0}/{0}/{0}", "n".repeat(100)).as_str()]).contains("longer than 255"));
+        assert!(fault(&["1/2/3/4/5/6/7/8/9"]).contains("more than eight names"));
+        for path in ["gr\u{fc}n", "a\nb", "a\0"] {
+            assert!(fault(&[path]).contains("not printable ASCII"), "{path:?}");
+        }
+        for path in ["a:b", "a#b", "${a}", "a\\b", "a~1"] {
+            assert!(fault(&[path]).contains("one of the characters"), "{path}");
+        }
+        for path in ["a.", "a ", " a", "a./b"] {
+            assert!(fault(&[path]).contains("begins or ends with a space"), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_paths_are_taken() {
+        let longest = ["n".repeat(128), "m".repeat(126)].join("/");
+        assert!(in_order(&files(&[&longest, "1/2/3/4/5/6/7/8", "a b/-_.x"])).is_ok());
+    }
+
+    #[test]
+    fn paths_that_are_the_same_for_a_reader_are_refused() {
+        assert!(fault(&["a", "a"]).starts_with("there are two files \"a\""));
+        assert!(fault(&["Kernel", "kernel"]).contains("rename one"));
+        assert!(fault(&["a/b", "a"]).contains("rename one"));
+        assert!(fault(&["a/b/c", "A"]).contains("rename one"));
+        assert!(fault(&["a/b", "A/c"]).contains("rename one"));
+    }
+
+    #[test]
+    fn more_files_than_a_volume_counts_are_refused() {
+        let files: Vec<_> = (0..=MAX_FILES).map(|number| File::new(number.to_string(), [])).collect();
+        assert!(matches!(in_order(&files), Err(Error::TooMany { count: 4097, limit: 4096, .. })));
+        assert!(in_order(&files[1..]).is_ok());
     }
 }

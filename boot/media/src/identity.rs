@@ -37,3 +37,31 @@ impl Identity {
         format!("{:032x}", bits | 0x8 << 76 | 0x2 << 62)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_differ_with_content_path_and_number_of_files() {
+        let file = |path: &str, content: &str| File::new(path, content);
+        let sets = [
+            vec![],
+            vec![file("", "")],
+            vec![file("a", "bc")],
+            vec![file("ab", "c")],
+            vec![file("a", "b"), file("c", "")],
+            vec![file("a", "bd")],
+        ];
+        let found: std::collections::BTreeSet<_> = sets.iter().map(|files| Identity::of(files).guid(0)).collect();
+        assert_eq!(found.len(), sets.len());
+        assert_ne!(Identity::of(&sets[2]).guid(0), Identity::of(&sets[2]).guid(1));
+        assert_eq!(Identity::of(&sets[2]).guid(1), Identity::of(&sets[2].clone()).guid(1));
+    }
+
+    #[test]
+    fn guids_are_of_the_version_that_leaves_their_bits_to_us() {
+        let guid = Identity(u128::MAX).guid(0);
+        assert_eq!((guid.len(), &guid[12..13], &guid[16..17]), (32, "8", "b"));
+    }
+}

@@ -99,3 +99,31 @@ fn boot_code() -> [u8; 440] {
     code[BOOT_CODE.len()..][..ONLY_UEFI.len()].copy_from_slice(ONLY_UEFI);
     code
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::File;
+
+    #[test]
+    fn the_partition_for_a_bios_lies_behind_the_other_and_clear_of_the_tables() {
+        let places = Places::new(3 * ALIGNMENT, 2 * ALIGNMENT, true);
+        let mut image = vec![0; places.image as usize];
+        write(&mut image, &places, Identity::of([&File::new("a", "a")]));
+        let disk = GptConfig::new().open_from_device(Cursor::new(image)).unwrap();
+        let partitions: Vec<_> = disk.partitions().values().map(|found| (found.first_lba, found.last_lba)).collect();
+        assert_eq!(partitions, [(6144, 10239), (10240, 12287)]);
+        assert_eq!(disk.partitions()[&BIOS_PARTITION].part_type_guid, partition_types::BIOS);
+        assert!(disk.primary_header().unwrap().last_usable >= 12287);
+        assert_eq!(disk.backup_header().unwrap().current_lba, places.image / BLOCK - 1);
+    }
+
+    #[test]
+    fn a_bios_that_starts_the_medium_is_told_what_does() {
+        let code = boot_code();
+        // mov si, text: where the text is when the block is loaded at 0x7c00.
+        let text = usize::from(u16::from_le_bytes([code[6], code[7]])) - 0x7c00;
+        assert!(code[text..].starts_with(ONLY_UEFI));
+        assert!(ONLY_UEFI.ends_with(b"\0") && ONLY_UEFI[..ONLY_UEFI.len() - 1].iter().all(|byte| *byte >= b' '));
+    }
+}

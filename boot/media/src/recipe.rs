@@ -12,6 +12,8 @@ const CONFIGURATION: &str = "limine.conf";
 const KERNEL: &str = "kernel";
 /// A log file has a number and an ending besides.
 const MAX_LOG_NAME: usize = 32;
+/// Our loader hands over no more.
+const MAX_MODULES: usize = 64;
 
 /// The kind of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +45,9 @@ pub struct Recipe<'a> {
     pub kernel: &'a [u8],
     /// The kernel's command line: one line of text, without `$`.
     pub command_line: &'a str,
-    /// Files handed to the kernel, in this order, each with its name (the path's last part) as its string.
+    /// At most 64 files handed to the kernel, in this order, each with its name (the path's last part) as its string.
     pub modules: &'a [File],
-    /// The first part of the names of log files on the system volume: 1 to 32 letters, digits or `-`. Only our own loader
+    /// The first part of the names of log files on the system volume: 1 to 32 letters, digits, `-` or `_`. Only our own loader
     /// keeps logs; the recipe of an image with Limine may have it, without effect.
     pub keep_log: Option<&'a str>,
     /// How many seconds the loader waits before it starts the kernel.
@@ -124,13 +126,50 @@ fn check(recipe: &Recipe<'_>) -> Result<(), Error> {
     if line.contains('$') {
         return fault("command line", line, "Limine takes `$` for the begin of a macro");
     }
+    let modules = recipe.modules.len();
+    if modules > MAX_MODULES {
+        return Err(Error::TooMany { what: "modules", count: modules, limit: MAX_MODULES });
+    }
     match recipe.keep_log {
         Some(name) if name.is_empty() || name.len() > MAX_LOG_NAME => {
             fault("name of logs", name, "it must have 1 to 32 characters")
         }
-        Some(name) if !name.chars().all(|character| character.is_ascii_alphanumeric() || character == '-') => {
-            fault("name of logs", name, "only letters, digits and `-` can stand in it")
+        Some(name) if !name.chars().all(|character| character.is_ascii_alphanumeric() || "-_".contains(character)) => {
+            fault("name of logs", name, "only letters, digits, `-` and `_` can stand in it")
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe<'a>() -> Recipe<'a> {
+        let loader = Loader::Steward { efi: b"efi" };
+        Recipe { loader, kernel: b"kernel", command_line: "", modules: &[], keep_log: None, timeout: 0 }
+    }
+
+    fn fault(recipe: &Recipe<'_>) -> String {
+        check(recipe).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn texts_that_limine_conf_cannot_hold_are_refused() {
+        for command_line in ["a\nb", "a\rb", "a\tb"] {
+            assert!(fault(&Recipe { command_line, ..recipe() }).contains("not one line of printable text"));
+        }
+        assert!(fault(&Recipe { command_line: "a ${ARCH}", ..recipe() }).contains("begin of a macro"));
+        assert!(fault(&Recipe { keep_log: Some(""), ..recipe() }).contains("1 to 32 characters"));
+        assert!(fault(&Recipe { keep_log: Some(&"n".repeat(33)), ..recipe() }).contains("1 to 32 characters"));
+        assert!(fault(&Recipe { keep_log: Some("../log"), ..recipe() }).contains("only letters"));
+        assert!(check(&Recipe { command_line: "a=b c", keep_log: Some("ktest-a_1"), ..recipe() }).is_ok());
+    }
+
+    #[test]
+    fn more_modules_than_a_loader_hands_over_are_refused() {
+        let modules: Vec<_> = (0..65).map(|number| File::new(format!("m{number}"), [])).collect();
+        assert!(fault(&Recipe { modules: &modules, ..recipe() }).starts_with("65 modules are too many"));
+        assert!(check(&Recipe { modules: &modules[1..], ..recipe() }).is_ok());
     }
 }

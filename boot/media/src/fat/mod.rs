@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_system_volume_keeps_room_for_logs_whatever_is_on_it() {
         let many: Vec<_> = (0..300).map(|number| File::new(format!("a/{number}/{}", "n".repeat(120)), [1])).collect();
-        let sets = [vec![], vec![File::new("a", vec![1; 1 << 20])], many, vec![File::new("b", vec![1; 300 << 20])]];
+        let sets = [vec![], vec![File::new("a", vec![1; 1 << 20])], many, vec![File::new("b", vec![1; 40 << 20])]];
         for (files, medium) in sets.iter().flat_map(|files| [(files, Medium::Fixed), (files, Medium::Removable)]) {
             let image = system_volume(files, medium).unwrap();
             let volume = FileSystem::new(Cursor::new(image), FsOptions::new()).unwrap();
