@@ -1,6 +1,8 @@
 //! FAT volumes.
 
+mod entries;
 mod names;
+mod reader;
 mod shape;
 mod writer;
 
@@ -9,6 +11,7 @@ use crate::identity::Identity;
 use crate::tree::Tree;
 use crate::{Error, File};
 
+pub(crate) use reader::{Fault, Reader};
 use writer::{Full, Writer};
 
 /// How much of the system volume of an image is free, for log files: at least this many bytes.

@@ -5,10 +5,10 @@
 pub(super) const ENTRY: usize = 32;
 /// Characters of a name that a long entry holds, and where in it they stand.
 const PER_ENTRY: usize = 13;
-const CHARACTERS: [usize; PER_ENTRY] = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30];
+pub(super) const CHARACTERS: [usize; PER_ENTRY] = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30];
 /// The attribute of long entries (page 28), and the mark of the first, which has the name's end.
-const LONG: u8 = 0x0f;
-const LAST: u8 = 0x40;
+pub(super) const LONG: u8 = 0x0f;
+pub(super) const LAST: u8 = 0x40;
 /// What a short name may have besides letters and digits (page 24). Not `~`, which marks the made ones.
 const ALSO: &[u8] = b"!%&'()-@^_`{}";
 
@@ -43,12 +43,17 @@ pub(super) fn long(name: &str, short: &[u8]) -> Vec<[u8; ENTRY]> {
     if is_short(name, short) {
         return Vec::new();
     }
-    let sum = short.iter().fold(0_u8, |sum, byte| sum.rotate_right(1).wrapping_add(*byte));
+    let sum = checksum(short);
     let parts = name.as_bytes().chunks(PER_ENTRY).zip(1_u8..);
     let mut entries: Vec<_> = parts.map(|(part, number)| long_entry(part, number, sum)).collect();
     entries.reverse();
     entries[0][0] |= LAST;
     entries
+}
+
+/// The sum in each entry of a long name (page 28), by which it belongs to its short one.
+pub(super) fn checksum(short: &[u8]) -> u8 {
+    short.iter().fold(0, |sum: u8, byte| sum.rotate_right(1).wrapping_add(*byte))
 }
 
 fn long_entry(part: &[u8], number: u8, sum: u8) -> [u8; ENTRY] {
