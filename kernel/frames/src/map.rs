@@ -5,7 +5,7 @@ use core::{cmp::max, fmt};
 use crate::{FRAME_SIZE, FrameNumber, FrameRange, PHYSICAL_ADDRESS_BITS, RegionKind, source::FIRST_FRAME};
 
 /// Most entries that a boot loader's map may have.
-pub const MAX_ENTRIES: usize = 256;
+pub const MAX_ENTRIES: usize = 512;
 
 /// Most regions of a [`MemoryMap`]: `n` intervals cut a line into at most `2n - 1` pieces that they cover.
 pub const MAX_REGIONS: usize = 2 * MAX_ENTRIES - 1;
@@ -110,7 +110,7 @@ impl MemoryMap {
     /// Reads the boot loader's entries, each once.
     ///
     /// A frame is usable only if a usable entry covers all of it and no other entry any of it. Any other frame has the
-    /// most restrictive kind of the entries that touch it. The value takes about 12 KiB.
+    /// most restrictive kind of the entries that touch it. The value takes about 24 KiB.
     ///
     /// # Errors
     /// [`MapError`] when there are too many entries, or no memory to use.

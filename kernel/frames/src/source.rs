@@ -95,7 +95,7 @@ pub struct GiveBackError {
 /// The machine's free frames.
 ///
 /// Frames are taken from the top of memory down, so that what lies below 4 GiB lasts for those who need it. The
-/// value takes about 8 KiB, and every call looks at each free stretch at most once.
+/// value takes about 16 KiB, and every call looks at each free stretch at most once.
 ///
 /// # Invariants
 /// Free stretches are sorted and not empty, and no two overlap or touch. None reaches below [`FIRST_FRAME`]. A frame
