@@ -19,7 +19,7 @@ use crate::{
     accel::Chosen,
     autopsy::Autopsy,
     image::Image,
-    machine::{Backing, Configuration, DEBUG_EXIT, Gdb, Shape, Start},
+    machine::{Backing, Configuration, DEBUG_EXIT, Gdb, Screen, Shape, Start},
     process::Interrupts,
     suite::host_cpus,
     symbols::Symbols,
@@ -122,6 +122,10 @@ pub struct Console<'a> {
     pub gdb: bool,
     /// How long the machine may print nothing, when nobody types, before it counts as hung.
     pub silence: Duration,
+    /// Whether the machine has COM1. Without it, nothing can be typed here.
+    pub serial: bool,
+    /// Whether the machine has a screen.
+    pub screen: Screen,
 }
 
 impl<'a> Console<'a> {
@@ -135,7 +139,9 @@ impl<'a> Console<'a> {
             chosen,
             command_line: format!("debug-exit={DEBUG_EXIT:#x}"),
             gdb: false,
-            silence: SILENCE.mul_f64(chosen.slowness.clamp(1.0, 100.0)),
+            silence: SILENCE.mul_f64(chosen.slowness.clamp(1.0, 100.0)).max(image.boot.limit()),
+            serial: true,
+            screen: Screen::None,
         }
     }
 
@@ -180,6 +186,8 @@ impl<'a> Console<'a> {
             slots: host_cpus(),
             command_line: self.command_line.clone(),
             gdb,
+            serial: self.serial,
+            screen: self.screen,
         };
         Ok(Life::new(Vm::start(self.emulator, &configuration, self.image, interrupts)?))
     }

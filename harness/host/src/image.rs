@@ -1,9 +1,10 @@
-//! What a machine boots: the loader and an archive with the kernel and its modules, or a disc.
+//! What a machine boots: the loader and an archive with the kernel and its modules, or a medium.
 
 mod archive;
 mod boot;
 pub(crate) mod cache;
 mod loader;
+mod medium;
 mod strip;
 
 use std::{
@@ -12,7 +13,9 @@ use std::{
 };
 
 use crate::Error;
-pub use boot::{Boot, Firmware};
+pub use boot::Boot;
+pub(crate) use medium::Medium;
+pub use medium::{Attach, Firmware};
 
 /// A file that the kernel gets beside itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,12 @@ impl Image {
     #[must_use]
     pub fn bare(elf: &Path) -> Self {
         Self { boot: Boot::Direct { kernel: elf.into(), initrd: None }, elf: elf.into() }
+    }
+
+    /// A medium that this firmware boots from; machines read it only. `elf` is the kernel on it, as it was linked.
+    #[must_use]
+    pub fn on_medium(elf: &Path, file: &Path, attach: Attach, firmware: Firmware) -> Self {
+        Self { boot: Boot::Medium { file: file.into(), attach, writable: false, firmware }, elf: elf.into() }
     }
 
     /// Every file that decides what the machine does.

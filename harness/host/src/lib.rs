@@ -66,6 +66,7 @@ pub mod console;
 mod emulator;
 mod error;
 pub mod filter;
+pub mod firmware;
 pub mod fork;
 pub mod freshness;
 pub mod image;

@@ -1,6 +1,8 @@
 //! A machine that runs: QEMU's process, its lines, and what comes over them.
 
 mod channel;
+mod keyboard;
+mod picture;
 
 use std::{
     collections::VecDeque,
@@ -28,6 +30,7 @@ use crate::{
     qmp::{self, Message},
 };
 use channel::{Channel, Reader};
+pub use picture::Picture;
 
 /// QEMU's ends of the lines, as it numbers them.
 const LINES: Lines = Lines { com1: 3, com2: 4, qmp: 5 };

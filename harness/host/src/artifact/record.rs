@@ -8,7 +8,7 @@ use steward_harness_wire::Registers;
 use super::About;
 use crate::{
     Version,
-    machine::{Accelerator, Backing, Configuration, Kind, Memory, Shape},
+    machine::{Accelerator, Backing, Configuration, Kind, Memory, Screen, Shape},
     report::details,
     session::{Evidence, Heard, Said},
     symbols::Symbols,
@@ -140,7 +140,16 @@ impl Record {
         let saved_by = Version::parse(&self.qemu).filter(|version| *version != emulator);
         let backing = Backing::Restored { from_file: *memory_in_file, saved_by };
         let command_line = self.command_line.clone();
-        Ok(Configuration { shape, accelerator, slots: self.slots, command_line, gdb: None, backing })
+        Ok(Configuration {
+            shape,
+            accelerator,
+            slots: self.slots,
+            command_line,
+            gdb: None,
+            backing,
+            serial: true,
+            screen: Screen::None,
+        })
     }
 }
 

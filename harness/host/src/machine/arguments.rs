@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, os::fd::RawFd};
 
-use super::{Accelerator, Kind, Shape};
+use super::{Accelerator, Kind, Screen, Shape};
 use crate::{Version, image::Image};
 
 /// I/O port of the debug-exit device that every machine has. Writing `v` there ends QEMU with status `v * 2 + 1`.
@@ -90,6 +90,10 @@ pub struct Configuration {
     pub gdb: Option<Gdb>,
     /// What its memory is.
     pub backing: Backing,
+    /// Whether it has COM1. The kernel's log and prompt need it or a screen.
+    pub serial: bool,
+    /// Whether it has a screen.
+    pub screen: Screen,
 }
 
 impl Configuration {
@@ -97,7 +101,16 @@ impl Configuration {
     #[must_use]
     pub fn serving(shape: Shape, accelerator: Accelerator, slots: u32) -> Self {
         let command_line = format!("serve=com2 debug-exit={DEBUG_EXIT:#x}");
-        Self { shape, accelerator, slots, command_line, gdb: None, backing: Backing::Own }
+        Self {
+            shape,
+            accelerator,
+            slots,
+            command_line,
+            gdb: None,
+            backing: Backing::Own,
+            serial: true,
+            screen: Screen::None,
+        }
     }
 
     /// QEMU's arguments, the program's name not among them.
