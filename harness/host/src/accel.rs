@@ -104,7 +104,7 @@ pub fn choose(
     let mut note = None;
     if request != Request::Tcg {
         let kvm = match open_kvm() {
-            Ok(()) => healthy(Accelerator::Kvm, KVM_BOOT)?,
+            Ok(()) => healthy(Accelerator::Kvm, KVM_BOOT + image.boot.limit() / 4)?,
             Err(error) => Err(format!("cannot be opened: {error}")),
         };
         match kvm {

@@ -19,7 +19,7 @@ use crate::{
     accel::Chosen,
     autopsy::Autopsy,
     image::Image,
-    machine::{Backing, Configuration, DEBUG_EXIT, Gdb, Screen, Shape, Start},
+    machine::{Backing, Configuration, DEBUG_EXIT, Display, Gdb, Screen, Shape, Start},
     process::Interrupts,
     suite::host_cpus,
     symbols::Symbols,
@@ -152,12 +152,12 @@ impl<'a> Console<'a> {
     /// A [`Failure`], of which everything but its [`Display`](fmt::Display) was already told on standard error. The
     /// terminal is as it was before, and nothing of the machine is left, whatever happens.
     pub fn run(&self, input: Input, interrupts: &Interrupts) -> Result<(), Failure> {
+        self.check(&input)?;
         let symbols = Symbols::of(&self.image.elf);
         let seen = input == Input::Terminal;
         let result = match input {
             Input::Terminal => interactive::run(self, interrupts, &symbols),
             Input::Lines(lines) => {
-                lines.iter().try_for_each(|line| check_line(line))?;
                 let printer = Printer::output_only(stdout().lock());
                 scripted::run(self, Script::new(Lines::Given(lines.into()), printer), interrupts)
             }
@@ -173,13 +173,24 @@ impl<'a> Console<'a> {
         result
     }
 
-    fn start(&self, interrupts: &Interrupts) -> Result<Life, Failure> {
-        let gdb = self.gdb.then(|| Gdb { listen: format!("tcp:127.0.0.1:{GDB_PORT}"), start: Start::ByDebugger });
-        if self.gdb {
-            let elf = self.image.elf.display();
-            eprintln!("the machine waits for a debugger: gdb {elf} -ex 'target remote 127.0.0.1:{GDB_PORT}'");
+    /// Refuses what cannot work before anything is started.
+    fn check(&self, input: &Input) -> Result<(), Error> {
+        self.configuration().check(self.image)?;
+        if let Input::Lines(lines) = input {
+            lines.iter().try_for_each(|line| check_line(line))?;
         }
-        let configuration = Configuration {
+        let why = match input {
+            _ if self.serial => return Ok(()),
+            Input::Terminal if self.screen == Screen::Window => return Ok(()),
+            Input::Terminal => "nobody can see a machine with neither a serial port nor a window",
+            Input::Lines(_) | Input::Stream => "lines cannot be typed at a machine without a serial port",
+        };
+        Err(Error::Request(why.into()))
+    }
+
+    fn configuration(&self) -> Configuration {
+        let gdb = self.gdb.then(|| Gdb { listen: format!("tcp:127.0.0.1:{GDB_PORT}"), start: Start::ByDebugger });
+        Configuration {
             backing: Backing::Own,
             shape: self.shape.clone(),
             accelerator: self.chosen.accelerator,
@@ -188,8 +199,22 @@ impl<'a> Console<'a> {
             gdb,
             serial: self.serial,
             screen: self.screen,
-        };
-        Ok(Life::new(Vm::start(self.emulator, &configuration, self.image, interrupts)?))
+        }
+    }
+
+    fn start(&self, interrupts: &Interrupts) -> Result<Life, Failure> {
+        if self.gdb {
+            let elf = self.image.elf.display();
+            eprintln!("the machine waits for a debugger: gdb {elf} -ex 'target remote 127.0.0.1:{GDB_PORT}'");
+        }
+        let mut vm = Vm::start(self.emulator, &self.configuration(), self.image, interrupts)?;
+        if self.screen == Screen::Window
+            && let Display::Vnc(why) = Display::find(self.emulator)?
+            && let Some(address) = vm.vnc_address()
+        {
+            eprintln!("the machine's screen is at {address} for VNC viewers, for {why}");
+        }
+        Ok(Life::new(vm))
     }
 
     /// How long to wait for the machine when nobody types. With a debugger attached, it may stand still for ever.

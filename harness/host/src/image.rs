@@ -14,8 +14,8 @@ use std::{
 
 use crate::Error;
 pub use boot::Boot;
-pub(crate) use medium::Medium;
 pub use medium::{Attach, Firmware};
+pub(crate) use medium::{MEDIUM, Medium};
 
 /// A file that the kernel gets beside itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,5 +7,5 @@ mod shape;
 pub use arguments::{
     Backing, Configuration, DEBUG_EXIT, Gdb, Lines, MEMORY, MEMORY_OBJECT, READY_POINT, READY_POINT_FILE, STATE, Start,
 };
-pub use screen::Screen;
+pub use screen::{Display, Screen};
 pub use shape::{Accelerator, Kind, Memory, ParseError, Shape};

@@ -9,8 +9,14 @@ use std::{io, path::PathBuf, sync::mpsc::channel, thread, time::Instant};
 
 pub use crate::session::Origin;
 use crate::{
-    Emulator, Error, accel::Chosen, filter::Selection, image::Image, listing::Test, machine::Shape,
-    process::Interrupts, session::Limits,
+    Emulator, Error,
+    accel::Chosen,
+    filter::Selection,
+    image::{Boot, Image},
+    listing::Test,
+    machine::Shape,
+    process::Interrupts,
+    session::Limits,
 };
 pub use events::{Plan, Report, Sink, Summary};
 use ground::Ground;
@@ -70,13 +76,15 @@ enum News<'a> {
 }
 
 impl Suite<'_> {
-    /// Runs the selected tests and tells `sink` of each as it goes. Tests that need many CPUs go first.
+    /// Runs the selected tests and tells `sink` of each as it goes. Tests that need many CPUs go first. A test whose
+    /// machine cannot boot this image is ignored, and its reason told.
     ///
     /// Nothing of any machine is left when this returns. When `interrupts` is set, no further test is dispatched and
     /// the machines that run are killed.
     ///
     /// # Errors
-    /// [`Error::Io`] when `sink` fails. What becomes of a test is never an error.
+    /// [`Error::Request`] when the machine of a test that asks for nothing cannot boot this image, or a medium that all
+    /// machines share may be written to; [`Error::Io`] when `sink` fails. What becomes of a test is never an error.
     pub fn run(
         &self,
         selection: &Selection<'_>,
@@ -84,6 +92,10 @@ impl Suite<'_> {
         interrupts: &Interrupts,
     ) -> Result<Summary, Error> {
         let started = Instant::now();
+        self.check()?;
+        let (selection, skipped) = self.bootable(selection);
+        let selection =
+            &Selection { ignored: [&selection.ignored[..], &skipped.iter().collect::<Vec<_>>()].concat(), ..selection };
         let mut summary = Summary {
             total: selection.run.len() * self.policy.repeat as usize,
             ignored: selection.ignored.len(),
@@ -95,6 +107,25 @@ impl Suite<'_> {
         summary.interrupted = interrupts.signal();
         told.and_then(|()| sink.ended(&summary)).map_err(Error::io("reporting on the tests"))?;
         Ok(summary)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if let Boot::Medium { file, writable: true, .. } = &self.image.boot {
+            let file = file.display();
+            return Err(Error::Request(format!("{file}: a medium that many machines boot from must not be writable")));
+        }
+        self.image.boot.check(&self.shape)
+    }
+
+    /// The selection without the tests whose machines cannot boot this image, and those, each with the reason.
+    fn bootable<'l>(&self, selection: &Selection<'l>) -> (Selection<'l>, Vec<Test>) {
+        let why = |test: &Test| self.image.boot.check(&test.needs.over(&self.shape)).err();
+        let skipped = selection
+            .run
+            .iter()
+            .filter_map(|&test| why(test).map(|error| Test { ignored: Some(error.to_string()), ..test.clone() }));
+        let run = selection.run.iter().copied().filter(|test| why(test).is_none()).collect();
+        (Selection { run, ..selection.clone() }, skipped.collect())
     }
 
     /// How many slots there are. Tests that share machines follow each other.

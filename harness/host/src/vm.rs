@@ -24,8 +24,8 @@ use serde_json::{Value, json};
 
 use crate::{
     Emulator, Error,
-    image::Image,
-    machine::{Configuration, Lines, Start},
+    image::{Image, MEDIUM},
+    machine::{Configuration, Display, Lines, Screen, Start},
     process::{Interrupts, Process},
     qmp::{self, Message},
 };
@@ -36,6 +36,8 @@ pub use picture::Picture;
 const LINES: Lines = Lines { com1: 3, com2: 4, qmp: 5 };
 /// How long QEMU may take to be gone once it has closed all its lines.
 const EXIT_LIMIT: Duration = Duration::from_secs(5);
+/// How long QEMU may take to answer a question.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// How long to wait before reading on in a record. A guest sends it byte by byte, and waking up for each would take more
 /// of the host than the guest does.
 const BREATH: Duration = Duration::from_micros(150);
@@ -131,9 +133,16 @@ impl Vm {
         let (qmp, qmp_far) = Channel::pair().map_err(no_socket())?;
         let mut command = Command::new(emulator.program());
         command.args(configuration.arguments(image, LINES));
+        if configuration.screen == Screen::Window {
+            command.args(Display::find(emulator)?.arguments());
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        // Before QEMU runs: what cannot be had is then said by its name.
+        let copied = image.boot.medium().filter(|medium| medium.is_copied());
+        let copied = copied.map(|medium| medium.copy().map(|copy| (copy, MEDIUM))).transpose()?;
         let far_ends = [(com1_far, LINES.com1), (com2_far, LINES.com2), (qmp_far, LINES.qmp)];
-        let far_ends = far_ends.map(|(end, child_fd)| (OwnedFd::from(end), child_fd)).into_iter().chain(files);
+        let far_ends =
+            far_ends.map(|(end, child_fd)| (OwnedFd::from(end), child_fd)).into_iter().chain(files).chain(copied);
         let mappings = far_ends.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
         command.fd_mappings(mappings).map_err(|error| Error::Emulator(error.to_string()))?;
         let cannot = |error| Error::Emulator(format!("{} cannot be started: {error}", emulator.program().display()));
@@ -257,6 +266,12 @@ impl Vm {
         }
         let value = self.ask("human-monitor-command", Some(&arguments), limit)?;
         value.as_str().map(|text| text.replace("\r\n", "\n")).ok_or_else(|| format!("`{line}` gave {value}"))
+    }
+
+    /// Where QEMU shows the machine's screen by VNC, as `host:port`; `None` when it does not.
+    pub fn vnc_address(&mut self) -> Option<String> {
+        let answer = self.ask("query-vnc", None, ANSWER_LIMIT).ok()?;
+        Some(format!("{}:{}", answer["host"].as_str()?, answer["service"].as_str()?))
     }
 
     /// Asks QEMU to end; does not wait.

@@ -191,7 +191,7 @@ impl Snapshot {
     }
 
     /// Starts a QEMU that waits for the state of its machine: most of what a clone takes. With `keep` it will keep its
-    /// ready point, unless the snapshot is too large for that.
+    /// ready point, unless the snapshot is too large or the machine has a disk.
     ///
     /// # Errors
     /// As [`Session::run`].
@@ -204,6 +204,7 @@ impl Snapshot {
         let mut files = vec![(OwnedFd::from(state), STATE)];
         let mut backing = Backing::Copied;
         let mut ready_point = None;
+        let keep = keep && session.image.boot.lets_keep_states();
         if keep && let Some(pages) = &self.pages {
             let (memory, kept) = make_files(self.memory).map_err(|error| failed()(error.into()))?;
             pages.write(&memory).map_err(failed())?;

@@ -32,7 +32,8 @@ pub enum Boot {
         file: PathBuf,
         /// How it is plugged in.
         attach: Attach,
-        /// Whether the machine may write to the file. Then no other machine can use it at the same time.
+        /// Whether the machine may write to the file: then no other machine can use it at the same time. Else what it
+        /// writes lasts as long as the machine.
         writable: bool,
         /// The machine's firmware.
         firmware: Firmware,
@@ -66,11 +67,25 @@ impl Boot {
                 }
                 arguments
             }
-            Self::Medium { file, attach, writable, firmware } => {
-                let mut arguments = firmware.arguments();
-                arguments.extend(Medium::File { file, writable: *writable }.arguments(*attach));
-                arguments
-            }
+            Self::Medium { .. } => self.devices(),
+        }
+    }
+
+    /// QEMU's arguments for the part of it that is a part of the machine, whether that boots or not.
+    #[must_use]
+    pub(crate) fn devices(&self) -> Vec<OsString> {
+        let Self::Medium { firmware, .. } = self else { return Vec::new() };
+        let mut arguments = firmware.arguments();
+        arguments.extend(self.medium().into_iter().flat_map(Medium::arguments));
+        arguments
+    }
+
+    /// The medium, when there is one.
+    #[must_use]
+    pub(crate) fn medium(&self) -> Option<Medium<'_>> {
+        match self {
+            Self::Direct { .. } => None,
+            Self::Medium { file, attach, writable, .. } => Some(Medium { file, attach: *attach, writable: *writable }),
         }
     }
 
@@ -93,12 +108,70 @@ impl Boot {
         Ok(())
     }
 
+    /// Whether QEMU can keep states of a machine beside it: it would keep those of its disks with them, and cannot.
+    #[must_use]
+    pub(crate) fn lets_keep_states(&self) -> bool {
+        self.medium().is_none_or(Medium::is_read_only)
+    }
+
     /// How long a machine may take from its start to the kernel's hello, when that is longer than for others.
     #[must_use]
     pub(crate) fn limit(&self) -> Duration {
         match self {
             Self::Direct { .. } => Duration::ZERO,
             Self::Medium { .. } => FIRMWARE_LIMIT,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Memory;
+
+    fn words(boot: &Boot) -> String {
+        let words: Vec<_> = boot.arguments("a=b").into_iter().map(|word| word.into_string().unwrap()).collect();
+        words.join("|")
+    }
+
+    fn on_cd(firmware: Firmware) -> Boot {
+        Boot::Medium { file: "/a,b.iso".into(), attach: Attach::Cd, writable: false, firmware }
+    }
+
+    fn uefi() -> Firmware {
+        Firmware::Uefi { code: "/ovmf.fd".into() }
+    }
+
+    #[test]
+    fn a_direct_boot_has_its_archive_and_command_line_where_there_are_any() {
+        let boot = Boot::Direct { kernel: "/with space/loader".into(), initrd: Some("a.tar".into()) };
+        assert_eq!(words(&boot), "-kernel|/with space/loader|-initrd|a.tar|-append|a=b");
+        assert_eq!(boot.files(), [Path::new("/with space/loader"), Path::new("a.tar")]);
+        let bare = Boot::Direct { kernel: "k".into(), initrd: None };
+        assert_eq!((bare.arguments(""), bare.files()), (vec!["-kernel".into(), "k".into()], vec![Path::new("k")]));
+    }
+
+    #[test]
+    fn a_medium_brings_its_own_command_line_and_its_firmware() {
+        let medium = "-drive|if=none,id=medium,format=raw,readonly=on,file=/a,,b.iso|\
+                      -device|ide-cd,drive=medium,bootindex=1";
+        assert_eq!(words(&on_cd(Firmware::Bios)), medium);
+        let uefi = on_cd(uefi());
+        assert_eq!(words(&uefi), format!("-drive|if=pflash,format=raw,readonly=on,file=/ovmf.fd|{medium}"));
+        assert_eq!(uefi.files(), [Path::new("/a,b.iso"), Path::new("/ovmf.fd")]);
+    }
+
+    #[test]
+    fn a_machine_that_cannot_boot_from_a_medium_is_told_why() {
+        let microvm = Shape { kind: Kind::Microvm, ..Shape::default() };
+        let small = Shape { memory: Memory::from_mib(40).unwrap(), ..Shape::default() };
+        let why = |boot: &Boot, shape| boot.check(shape).unwrap_err().to_string();
+        assert!(why(&on_cd(Firmware::Bios), &microvm).contains("--firmware direct"));
+        let little = why(&on_cd(uefi()), &small);
+        assert!(little.contains("at least 48 MiB") && little.contains("40M"), "{little}");
+        let direct = Boot::Direct { kernel: "k".into(), initrd: None };
+        for (boot, shape) in [(on_cd(Firmware::Bios), small), (on_cd(uefi()), Shape::default()), (direct, microvm)] {
+            assert!(boot.check(&shape).is_ok(), "{boot:?} on {shape}");
         }
     }
 }

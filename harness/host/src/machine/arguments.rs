@@ -3,7 +3,7 @@
 use std::{ffi::OsString, os::fd::RawFd};
 
 use super::{Accelerator, Kind, Screen, Shape};
-use crate::{Version, image::Image};
+use crate::{Error, Version, image::Image};
 
 /// I/O port of the debug-exit device that every machine has. Writing `v` there ends QEMU with status `v * 2 + 1`.
 pub const DEBUG_EXIT: u16 = 0xf4;
@@ -113,26 +113,45 @@ impl Configuration {
         }
     }
 
+    /// Whether such a machine can be had, and boot this image.
+    ///
+    /// # Errors
+    /// [`Error::Request`] when it cannot; as [`Boot::check`](crate::image::Boot::check), and a microvm has no screen.
+    pub fn check(&self, image: &Image) -> Result<(), Error> {
+        if self.screen != Screen::None && self.shape.kind == Kind::Microvm {
+            return Err(Error::Request("a microvm has no screen; q35 and pc have".into()));
+        }
+        image.boot.check(&self.shape)
+    }
+
     /// QEMU's arguments, the program's name not among them.
     ///
-    /// The machine starts stopped (`-S`): whoever holds the other end of `lines.qmp` starts it, so that no event is
+    /// How a [`Screen::Window`] is shown is not among them. The machine starts stopped (`-S`): whoever holds the other end of `lines.qmp` starts it, so that no event is
     /// missed. A reset, a power-off and a guest panic leave the machine there, stopped, to be looked at.
     #[must_use]
     pub fn arguments(&self, image: &Image, lines: Lines) -> Vec<OsString> {
         let mut arguments = Arguments::default();
-        arguments.add("-no-user-config -nodefaults -display none -S");
+        arguments.add("-no-user-config -nodefaults -S");
+        // How a window is shown is for whoever starts QEMU to find out.
+        if self.screen != Screen::Window {
+            arguments.add("-display none");
+        }
         arguments.add("-action reboot=shutdown,shutdown=pause,panic=pause");
         // QEMU tells of a triple fault nowhere but in this log.
         arguments.add("-d cpu_reset");
         self.add_machine(&mut arguments);
-        add_lines(&mut arguments, self.shape.kind, lines);
+        self.add_lines(&mut arguments, lines);
+        if self.screen != Screen::None {
+            arguments.add("-device VGA");
+        }
         arguments.pair("-device", format!("isa-debug-exit,iobase={DEBUG_EXIT:#x},iosize=4"));
         if let Some(gdb) = &self.gdb {
             arguments.pair("-gdb", &gdb.listen);
         }
-        if !matches!(self.backing, Backing::Restored { .. }) {
-            arguments.0.extend(image.boot.arguments(&self.command_line));
-        }
+        arguments.0.extend(match self.backing {
+            Backing::Restored { .. } => image.boot.devices(),
+            _ => image.boot.arguments(&self.command_line),
+        });
         arguments.0
     }
 
@@ -175,6 +194,22 @@ impl Configuration {
         arguments.pair("-machine", format!("memory-backend={MEMORY_OBJECT}"));
     }
 
+    fn add_lines(&self, arguments: &mut Arguments, lines: Lines) {
+        for (name, descriptor) in [("com1", lines.com1), ("com2", lines.com2), ("qmp", lines.qmp)] {
+            arguments.pair("-chardev", format!("socket,id={name},fd={descriptor}"));
+        }
+        arguments.add("-mon chardev=qmp,mode=control");
+        if self.serial {
+            arguments.add("-serial chardev:com1");
+        }
+        match self.shape.kind {
+            Kind::Q35 | Kind::Pc if self.serial => arguments.add("-serial chardev:com2"),
+            // A microvm's only built-in serial port is COM1, and the built-in ports of the others are numbered from
+            // there on: the second by itself is a card.
+            _ => arguments.add("-device isa-serial,iobase=0x2f8,irq=3,chardev=com2"),
+        }
+    }
+
     /// QEMU keeps the machines of its older versions under names of their own; a microvm has no versions.
     fn machine_type(&self) -> String {
         let Backing::Restored { saved_by: Some(Version { major, minor, .. }), .. } = self.backing else {
@@ -196,19 +231,6 @@ impl Configuration {
     }
 }
 
-fn add_lines(arguments: &mut Arguments, kind: Kind, lines: Lines) {
-    for (name, descriptor) in [("com1", lines.com1), ("com2", lines.com2), ("qmp", lines.qmp)] {
-        arguments.pair("-chardev", format!("socket,id={name},fd={descriptor}"));
-    }
-    arguments.add("-mon chardev=qmp,mode=control");
-    arguments.add("-serial chardev:com1");
-    match kind {
-        Kind::Q35 | Kind::Pc => arguments.add("-serial chardev:com2"),
-        // Its only built-in serial port is COM1; the second is a card.
-        Kind::Microvm => arguments.add("-device isa-serial,iobase=0x2f8,irq=3,chardev=com2"),
-    }
-}
-
 #[derive(Default)]
 struct Arguments(Vec<OsString>);
 
@@ -226,10 +248,13 @@ impl Arguments {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::{image::Boot, machine::Memory};
+    use crate::{
+        image::{Attach, Boot, Firmware},
+        machine::Memory,
+    };
 
     const LINES: Lines = Lines { com1: 3, com2: 4, qmp: 5 };
 
@@ -264,6 +289,34 @@ mod tests {
         let line = line(&Configuration::serving(shape, Accelerator::Tcg, 1));
         assert!(line.contains("isa-serial,iobase=0x2f8,irq=3,chardev=com2"), "{line}");
         assert_eq!(line.matches("|-serial|").count(), 1, "{line}");
+    }
+
+    #[test]
+    fn without_the_first_serial_port_the_second_stays_at_its_place() {
+        for kind in Kind::ALL {
+            let shape = Shape { kind, ..Shape::default() };
+            let serving = Configuration::serving(shape, Accelerator::Tcg, 1);
+            let line = line(&Configuration { serial: false, ..serving });
+            assert!(
+                line.contains("isa-serial,iobase=0x2f8,irq=3,chardev=com2") && !line.contains("|-serial|"),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_screen_is_a_card_and_a_window_is_left_to_others() {
+        let with =
+            |screen| line(&Configuration { screen, ..Configuration::serving(Shape::default(), Accelerator::Tcg, 1) });
+        let (none, hidden, window) = (with(Screen::None), with(Screen::Hidden), with(Screen::Window));
+        assert!(none.contains("-display|none") && !none.contains("VGA"), "{none}");
+        assert!(hidden.contains("-display|none") && hidden.contains("-device|VGA"), "{hidden}");
+        assert!(!window.contains("-display") && window.contains("-device|VGA"), "{window}");
+        let shape = Shape { kind: Kind::Microvm, ..Shape::default() };
+        let microvm = Configuration::serving(shape, Accelerator::Tcg, 1);
+        let check = |screen| Configuration { screen, ..microvm.clone() }.check(&Image::bare(Path::new("k")));
+        assert!(check(Screen::Hidden).unwrap_err().to_string().contains("no screen"));
+        assert!(check(Screen::None).is_ok());
     }
 
     #[test]
@@ -313,5 +366,18 @@ mod tests {
         assert!(restored(Kind::Microvm, false, older).contains("-machine|microvm|"));
         let named = restored(Kind::Q35, true, None);
         assert!(named.contains("memory-backend-ram,id=ram,size=128M|-machine|memory-backend=ram"), "{named}");
+    }
+
+    #[test]
+    fn a_restored_machine_has_the_drive_and_the_flash_that_it_had() {
+        let firmware = Firmware::Uefi { code: "ovmf".into() };
+        let image = Image::on_medium(Path::new("k"), Path::new("a.iso"), Attach::Cd, firmware);
+        let booted = Configuration::serving(Shape::default(), Accelerator::Tcg, 1);
+        let backing = Backing::Restored { from_file: false, saved_by: None };
+        let restored = Configuration { backing, ..booted.clone() };
+        for configuration in [booted, restored] {
+            let words = configuration.arguments(&image, LINES);
+            assert!(image.boot.devices().iter().all(|word| words.contains(word)), "{words:?}");
+        }
     }
 }

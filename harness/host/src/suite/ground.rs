@@ -126,7 +126,9 @@ impl<'a> Ground<'a> {
     }
 
     fn limits(&self, test: &Test, configuration: &Configuration) -> Limits {
-        let limits = Limits { test: test.timeout.unwrap_or(self.suite.limits.test), ..self.suite.limits };
+        let Limits { boot, test: ordinary, .. } = self.suite.limits;
+        let boot = boot.max(self.suite.image.boot.limit());
+        let limits = Limits { boot, test: test.timeout.unwrap_or(ordinary), ..self.suite.limits };
         limits.scaled(self.suite.chosen.slowness * crowding(configuration.shape.cpus, configuration.slots))
     }
 

@@ -4,14 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::Vm;
+use super::{ANSWER_LIMIT, Vm};
 
 /// How long each key is held down, and how long the keyboard rests after it, in milliseconds of the machine's time.
 const HOLD: u64 = 10;
 /// After how many keys to wait until the machine can have taken them: QEMU's queue has an end, and drops what comes then.
 const BURST: usize = 64;
-/// How long QEMU may take to answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 impl Vm {
     /// Presses these keys together, as in `["ctrl", "c"]`, and lets them go again. Keys are named as in QEMU's

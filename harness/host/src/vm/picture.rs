@@ -4,16 +4,13 @@ use std::{
     fs::File,
     io::{Read, Seek},
     os::fd::AsRawFd,
-    time::Duration,
 };
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use serde_json::json;
 
-use super::Vm;
+use super::{ANSWER_LIMIT, Vm};
 
-/// How long QEMU may take to write a picture.
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// Most that a picture's side may have: more than any screen.
 const LONGEST_SIDE: u32 = 1 << 14;
 
