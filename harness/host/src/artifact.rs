@@ -14,6 +14,8 @@
 //! <failures>/<id>/artifact.json   what it is: see [`Record`]
 //!                  kernel.elf      the kernel as it was linked, with symbols
 //!                  state           the machine, as QEMU's migration writes it
+//!                  medium          what it booted from, when that was a medium
+//!                  firmware        its UEFI firmware, when it had that
 //! ```
 
 mod capture;
@@ -26,7 +28,7 @@ use crate::{Emulator, image::Image, machine::Configuration, suite::Report};
 
 pub use capture::{Bounds, Capture, capture, capture_within};
 pub(crate) use capture::{Progress, progress};
-pub use record::{FORMAT, Fault, Hexadecimal, Machine, Record};
+pub use record::{BootMedium, FORMAT, Fault, Hexadecimal, Machine, Record};
 pub use store::{all, find};
 
 /// How many machines are kept; older ones go.
@@ -67,6 +69,14 @@ impl Artifact {
     #[must_use]
     pub fn kernel(&self) -> PathBuf {
         self.path.join(store::KERNEL)
+    }
+
+    /// What the machine was booted from, as far as that is a part of it.
+    ///
+    /// # Errors
+    /// Says what of it this harness does not know.
+    pub fn image(&self) -> Result<Image, String> {
+        self.record.image(&self.path)
     }
 
     /// The machine's state.

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::Error;
+use crate::{Error, machine::Memory};
 pub use boot::Boot;
 pub use medium::{Attach, Firmware};
 pub(crate) use medium::{MEDIUM, Medium};
@@ -57,7 +57,19 @@ impl Image {
     /// A medium that this firmware boots from; machines read it only. `elf` is the kernel on it, as it was linked.
     #[must_use]
     pub fn on_medium(elf: &Path, file: &Path, attach: Attach, firmware: Firmware) -> Self {
-        Self { boot: Boot::Medium { file: file.into(), attach, writable: false, firmware }, elf: elf.into() }
+        Self {
+            boot: Boot::Medium { file: file.into(), attach, writable: false, firmware, needs: None },
+            elf: elf.into(),
+        }
+    }
+
+    /// The same, known to need so much memory. A direct boot takes what it gets.
+    #[must_use]
+    pub fn needing(mut self, memory: Memory) -> Self {
+        if let Boot::Medium { needs, .. } = &mut self.boot {
+            *needs = Some(memory);
+        }
+        self
     }
 
     /// Every file that decides what the machine does.

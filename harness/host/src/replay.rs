@@ -22,7 +22,6 @@ use crate::{
     accel::open_kvm,
     artifact::{Artifact, Progress, progress},
     autopsy::registers_of_stopped,
-    image::Image,
     machine::{Accelerator, Gdb, STATE, Start},
     process::{Interrupts, Process, exit_code},
     vm::{Vm, Wait},
@@ -101,6 +100,8 @@ fn qemu_path(path: &Path) -> String {
 /// Starts a QEMU that holds the machine as it stood.
 fn restore(artifact: &Artifact, emulator: &Emulator, address: String, interrupts: &Interrupts) -> Result<Vm, Error> {
     let wrong = |why| Error::Request(format!("{}: {why}", artifact.path.display()));
+    // A medium and its firmware are parts of the machine, though it boots nothing.
+    let image = artifact.image().map_err(wrong)?;
     let mut configuration = artifact.record.configuration(emulator.version()).map_err(wrong)?;
     if configuration.accelerator == Accelerator::Kvm && open_kvm().is_err() {
         configuration.accelerator = Accelerator::Tcg;
@@ -108,8 +109,6 @@ fn restore(artifact: &Artifact, emulator: &Emulator, address: String, interrupts
     configuration.gdb = Some(Gdb { listen: address, start: Start::ByDebugger });
     let path = artifact.state();
     let state = std::fs::File::open(&path).map_err(Error::io(format!("reading {}", path.display())))?;
-    // Nothing is booted, so no file is.
-    let image = Image::bare(&artifact.kernel());
     let mut vm = Vm::launch(emulator, &configuration, &image, interrupts, vec![(OwnedFd::from(state), STATE)])?;
     load(&mut vm).map_err(|why| match interrupts.signal() {
         Some(signal) => Error::Interrupted(signal),

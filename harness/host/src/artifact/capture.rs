@@ -91,8 +91,7 @@ impl Capture {
     /// Says why there is no artifact; nothing is left behind then.
     pub fn keep(self, about: &About<'_>) -> Result<Artifact, String> {
         let record = Record::new(about, self.memory_in_file);
-        store::put(&self.directory, self.state, record, &about.image.elf)
-            .map_err(|error| refusal(&self.directory, &error))
+        store::put(&self.directory, self.state, record, about.image).map_err(|error| refusal(&self.directory, &error))
     }
 }
 

@@ -1,27 +1,30 @@
 //! What `artifact.json` says.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use steward_harness_wire::Registers;
 
-use super::About;
+use super::{About, store};
 use crate::{
     Version,
-    machine::{Accelerator, Backing, Configuration, Kind, Memory, Screen, Shape},
+    image::{Attach, Boot, Firmware, Image},
+    machine::{Accelerator, Backing, Configuration, Kind, Memory, ParseError, Screen, Shape},
     report::details,
     session::{Evidence, Heard, Said},
     symbols::Symbols,
 };
 
 /// Version of the format of `artifact.json`. It grows when an older reader would misunderstand a newer file.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+/// The version that says all about a machine without a medium.
+const WITHOUT_MEDIUM: u32 = 1;
 
 /// What is known about a machine that is kept. Everything in it may come from a guest that has gone mad, or from a
 /// stranger: nothing of it is executed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// [`FORMAT`].
+    /// [`FORMAT`], or an older version when that says it all.
     pub format: u32,
     /// Full name of the test.
     pub test: String,
@@ -45,11 +48,13 @@ pub struct Record {
     pub panicked_at: Option<String>,
     /// The machine.
     pub machine: Machine,
+    /// What it booted from, when that was a medium.
+    pub medium: Option<BootMedium>,
     /// What executed it: `tcg` or `kvm`.
     pub accelerator: String,
     /// See [`Configuration::slots`].
     pub slots: u32,
-    /// The kernel's command line. It says what was done; the machine does not need it again.
+    /// The kernel's command line, when QEMU gave it one. It says what was done; the machine does not need it again.
     pub command_line: String,
     /// Version of the QEMU that ran it.
     pub qemu: String,
@@ -70,6 +75,15 @@ pub struct Machine {
     pub cpu: String,
     /// Its memory was a file: QEMU then knows it by another name, and finds it again only under the same.
     pub memory_in_file: bool,
+}
+
+/// The medium of a machine, a part of it. The files lie beside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootMedium {
+    /// How it was plugged in; see [`Attach`].
+    pub attach: String,
+    /// The machine had UEFI firmware in a flash chip.
+    pub uefi: bool,
 }
 
 /// An exception as the kernel reported it.
@@ -94,8 +108,14 @@ impl Record {
     pub fn new(about: &About<'_>, memory_in_file: bool) -> Self {
         let About { report, emulator, configuration, image } = about;
         let Configuration { shape, accelerator, slots, command_line, .. } = configuration;
+        let medium = match &image.boot {
+            Boot::Direct { .. } => None,
+            Boot::Medium { attach, firmware, .. } => {
+                Some(BootMedium { attach: attach.to_string(), uefi: *firmware != Firmware::Bios })
+            }
+        };
         Self {
-            format: FORMAT,
+            format: if medium.is_some() { FORMAT } else { WITHOUT_MEDIUM },
             test: report.test.name.clone(),
             file: report.test.file.clone(),
             line: report.test.line,
@@ -112,12 +132,27 @@ impl Record {
                 cpu: shape.cpu.clone(),
                 memory_in_file,
             },
+            // A medium has a command line of its own, which only the loader has read.
+            command_line: if medium.is_some() { String::new() } else { command_line.clone() },
+            medium,
             accelerator: accelerator.to_string(),
             slots: *slots,
-            command_line: command_line.clone(),
             qemu: emulator.version().to_string(),
             report: details(report, &Symbols::of(&image.elf)).text(),
         }
+    }
+
+    /// What the machine was booted from, its files being in this directory.
+    ///
+    /// # Errors
+    /// Says what of it this harness does not know.
+    pub(super) fn image(&self, directory: &Path) -> Result<Image, String> {
+        let kernel = directory.join(store::KERNEL);
+        let Some(BootMedium { attach, uefi }) = &self.medium else { return Ok(Image::bare(&kernel)) };
+        let attach: Attach = attach.parse().map_err(|error: ParseError| error.to_string())?;
+        let code = directory.join(store::FIRMWARE);
+        let firmware = if *uefi { Firmware::Uefi { code } } else { Firmware::Bios };
+        Ok(Image::on_medium(&kernel, &directory.join(store::MEDIUM), attach, firmware))
     }
 
     /// The machine that the state fits, as this QEMU makes it.

@@ -11,11 +11,16 @@ use std::{
 
 use rustix::fs::{AtFlags, CWD, linkat};
 
-use super::{Artifact, FORMAT, MOST_KEPT, Record};
-use crate::Error;
+use super::{Artifact, BootMedium, FORMAT, MOST_KEPT, Record};
+use crate::{
+    Error,
+    image::{Boot, Firmware, Image},
+};
 
 pub(super) const KERNEL: &str = "kernel.elf";
 pub(super) const STATE: &str = "state";
+pub(super) const MEDIUM: &str = "medium";
+pub(super) const FIRMWARE: &str = "firmware";
 const RECORD: &str = "artifact.json";
 
 /// How the names of directories start that are not, or no longer, artifacts. No id starts so.
@@ -28,10 +33,16 @@ const LONGEST_NAME: usize = 24;
 const DRAWS: usize = 16;
 
 /// Puts a machine beside the others, whole or not at all.
-pub(super) fn put(directory: &Path, state: File, record: Record, kernel: &Path) -> io::Result<Artifact> {
+pub(super) fn put(directory: &Path, state: File, record: Record, image: &Image) -> io::Result<Artifact> {
     let new = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(directory)?;
     give_name(state, &new.path().join(STATE))?;
-    link_or_copy(kernel, &new.path().join(KERNEL))?;
+    link_or_copy(&image.elf, &new.path().join(KERNEL))?;
+    if let Boot::Medium { file, firmware, .. } = &image.boot {
+        link_or_copy(file, &new.path().join(MEDIUM))?;
+        if let Firmware::Uefi { code } = firmware {
+            link_or_copy(code, &new.path().join(FIRMWARE))?;
+        }
+    }
     fs::write(new.path().join(RECORD), serde_json::to_string_pretty(&record)? + "\n")?;
     for _ in 0..DRAWS {
         let id = draw_id(&record.test);
@@ -74,7 +85,7 @@ fn give_name(mut file: File, path: &Path) -> io::Result<()> {
     io::copy(&mut file, &mut File::create_new(path)?).map(drop)
 }
 
-/// A linker writes a new file each time, so a second name for the old one keeps what it was.
+/// A linker writes a new file each time, and so does who makes a medium: a second name for the old one keeps what it was.
 fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
     // Cargo may have made a symbolic link of it.
     let from = from.canonicalize()?;
@@ -163,13 +174,16 @@ fn read(path: &Path) -> Result<Artifact, Error> {
     let file = path.join(RECORD);
     let text = fs::read_to_string(&file).map_err(Error::io(format!("reading {}", file.display())))?;
     let format = serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|value| value["format"].as_u64());
-    if format != Some(FORMAT.into()) {
+    if !format.is_some_and(|format| (1..=FORMAT.into()).contains(&format)) {
         let found = format.map_or_else(|| String::from("none"), |format| format.to_string());
-        return Err(wrong(format!("its format is {found}; this harness reads {FORMAT}")));
+        return Err(wrong(format!("its format is {found}; this harness reads up to {FORMAT}")));
     }
-    let record = serde_json::from_str(&text).map_err(|error| wrong(format!("{RECORD}: {error}")))?;
+    let record: Record = serde_json::from_str(&text).map_err(|error| wrong(format!("{RECORD}: {error}")))?;
     let path = path.canonicalize().map_err(Error::io(format!("finding {}", path.display())))?;
-    for name in [KERNEL, STATE] {
+    let (medium, uefi) = (record.medium.is_some(), record.medium.as_ref().is_some_and(|BootMedium { uefi, .. }| *uefi));
+    for (name, _) in
+        [(KERNEL, true), (STATE, true), (MEDIUM, medium), (FIRMWARE, uefi)].iter().filter(|(_, needed)| *needed)
+    {
         if !path.join(name).is_file() {
             return Err(wrong(format!("`{name}` is missing: copy the whole directory")));
         }
@@ -180,7 +194,7 @@ fn read(path: &Path) -> Result<Artifact, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::Machine;
+    use crate::{artifact::Machine, image::Attach};
 
     fn record(test: &str) -> Record {
         Record {
@@ -195,6 +209,7 @@ mod tests {
             fault: None,
             panicked_at: None,
             machine: Machine { kind: "pc".into(), cpus: 1, memory_mib: 64, cpu: "max".into(), memory_in_file: false },
+            medium: None,
             accelerator: "tcg".into(),
             slots: 1,
             command_line: "serve=com2".into(),
@@ -215,7 +230,7 @@ mod tests {
     fn keep(artifacts: &Path, kernel: &Path, test: &str) -> Artifact {
         let mut state = tempfile::tempfile_in(artifacts).unwrap();
         io::Write::write_all(&mut state, b"state").unwrap();
-        put(artifacts, state, record(test), kernel).unwrap()
+        put(artifacts, state, record(test), &Image::bare(kernel)).unwrap()
     }
 
     #[test]
@@ -230,6 +245,28 @@ mod tests {
             assert_eq!(fs::read(found.kernel()).unwrap(), b"ELF");
         }
         assert_eq!(fs::read_dir(&artifacts).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_medium_and_its_firmware_are_kept_and_missed_when_they_go() {
+        let (directory, kernel, artifacts) = places();
+        let [file, code] = ["m", "f"].map(|name| directory.path().join(name));
+        fs::write(&file, "image").unwrap();
+        fs::write(&code, "ovmf").unwrap();
+        let image = Image::on_medium(&kernel, &file, Attach::Usb, Firmware::Uefi { code });
+        let medium = Some(BootMedium { attach: "usb".into(), uefi: true });
+        let state = tempfile::tempfile_in(&artifacts).unwrap();
+        let id = put(&artifacts, state, Record { medium, ..record("k::maps") }, &image).unwrap().id;
+        let found = find(&artifacts, &id).unwrap();
+        let Boot::Medium { file, attach, writable, firmware, .. } = found.image().unwrap().boot else {
+            panic!("no medium")
+        };
+        assert_eq!((fs::read(file).unwrap(), attach, writable), (b"image".to_vec(), Attach::Usb, false));
+        let Firmware::Uefi { code } = firmware else { panic!("no firmware") };
+        assert_eq!(fs::read(&code).unwrap(), b"ovmf");
+        fs::remove_file(code).unwrap();
+        let error = find(&artifacts, &id).unwrap_err().to_string();
+        assert!(error.contains("`firmware` is missing"), "{error}");
     }
 
     #[test]
@@ -250,7 +287,7 @@ mod tests {
     fn a_kernel_that_cannot_be_read_leaves_nothing_half_kept() {
         let (_directory, _, artifacts) = places();
         let state = tempfile::tempfile_in(&artifacts).unwrap();
-        put(&artifacts, state, record("k::maps"), Path::new("/nonexistent")).unwrap_err();
+        put(&artifacts, state, record("k::maps"), &Image::bare(Path::new("/nonexistent"))).unwrap_err();
         assert_eq!(fs::read_dir(&artifacts).unwrap().count(), 0);
     }
 
@@ -285,7 +322,7 @@ mod tests {
         let error = find(&artifacts, &put.id).unwrap_err().to_string();
         assert!(error.contains("`state` is missing"), "{error}");
         for (text, why) in
-            [("{\"format\": 2}", "is 2; this harness reads 1"), ("{", "is none"), ("{\"format\": 1}", "test")]
+            [("{\"format\": 3}", "is 3; this harness reads up to 2"), ("{", "is none"), ("{\"format\": 1}", "test")]
         {
             fs::write(put.path.join(RECORD), text).unwrap();
             let error = find(&artifacts, &put.id).unwrap_err().to_string();

@@ -9,7 +9,7 @@ use std::{
 use super::{Attach, Firmware, Medium};
 use crate::{
     Error,
-    machine::{Kind, Shape},
+    machine::{Kind, Memory, Shape},
 };
 
 /// How long a machine may take from its start to the kernel's hello when firmware starts it.
@@ -37,6 +37,9 @@ pub enum Boot {
         writable: bool,
         /// The machine's firmware.
         firmware: Firmware,
+        /// The least memory with which the loader on the medium comes to the kernel, when it is known to need more than
+        /// the firmware does.
+        needs: Option<Memory>,
     },
 }
 
@@ -94,18 +97,19 @@ impl Boot {
     /// # Errors
     /// [`Error::Request`] when it cannot: a microvm boots from no medium, and firmware needs some memory for itself.
     pub fn check(&self, shape: &Shape) -> Result<(), Error> {
-        let Self::Medium { firmware, .. } = self else { return Ok(()) };
+        let Self::Medium { firmware, needs, .. } = self else { return Ok(()) };
         if shape.kind == Kind::Microvm {
             return Err(Error::Request("a microvm boots from no medium: it needs --firmware direct".into()));
         }
-        let (least, memory) = (firmware.least_memory(), shape.memory);
-        if memory.mib() < least {
-            return Err(Error::Request(format!(
-                "{} needs at least {least} MiB of memory to boot from a medium, and this machine has {memory}",
-                firmware.name()
-            )));
+        let (name, memory) = (firmware.name(), shape.memory);
+        let too_little = |who: String, least: u32| {
+            Err(Error::Request(format!("{who} needs at least {least} MiB of memory, and this machine has {memory}")))
+        };
+        match (firmware.least_memory(), *needs) {
+            (least, _) if memory.mib() < least => too_little(name.into(), least),
+            (_, Some(least)) if memory < least => too_little(format!("the loader, started by {name},"), least.mib()),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Whether QEMU can keep states of a machine beside it: it would keep those of its disks with them, and cannot.
@@ -127,7 +131,7 @@ impl Boot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Memory;
+    use crate::image::Image;
 
     fn words(boot: &Boot) -> String {
         let words: Vec<_> = boot.arguments("a=b").into_iter().map(|word| word.into_string().unwrap()).collect();
@@ -135,7 +139,7 @@ mod tests {
     }
 
     fn on_cd(firmware: Firmware) -> Boot {
-        Boot::Medium { file: "/a,b.iso".into(), attach: Attach::Cd, writable: false, firmware }
+        Boot::Medium { file: "/a,b.iso".into(), attach: Attach::Cd, writable: false, firmware, needs: None }
     }
 
     fn uefi() -> Firmware {
@@ -169,6 +173,10 @@ mod tests {
         assert!(why(&on_cd(Firmware::Bios), &microvm).contains("--firmware direct"));
         let little = why(&on_cd(uefi()), &small);
         assert!(little.contains("at least 48 MiB") && little.contains("40M"), "{little}");
+        let hungry = Image { boot: on_cd(uefi()), elf: "k".into() }.needing(Memory::from_mib(112).unwrap()).boot;
+        let little = why(&hungry, &Shape { memory: Memory::from_mib(64).unwrap(), ..Shape::default() });
+        assert!(little.contains("loader") && little.contains("112 MiB") && little.contains("64M"), "{little}");
+        assert!(hungry.check(&Shape::default()).is_ok());
         let direct = Boot::Direct { kernel: "k".into(), initrd: None };
         for (boot, shape) in [(on_cd(Firmware::Bios), small), (on_cd(uefi()), Shape::default()), (direct, microvm)] {
             assert!(boot.check(&shape).is_ok(), "{boot:?} on {shape}");

@@ -121,6 +121,7 @@ mod tests {
             fault: Some(Fault { vector: 0, error_code: 0, registers }),
             panicked_at: None,
             machine: Machine { kind: "q35".into(), cpus: 4, memory_mib: 128, cpu: "max".into(), memory_in_file: true },
+            medium: None,
             accelerator: "tcg".into(),
             slots: 1,
             command_line: String::new(),
