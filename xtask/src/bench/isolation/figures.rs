@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use steward_harness::image::{Attach, Boot, Firmware, Image};
+use steward_harness::image::{Attach, Firmware, Image};
 use steward_harness::machine::{Accelerator, Configuration, Kind, Memory, Shape};
 use steward_harness::suite::{Isolation, host_cpus};
 
@@ -173,10 +173,7 @@ impl Images {
 fn disc(context: &Context, limine: &Limine, direct: &Image, ovmf: &Firmware) -> Result<Disc> {
     let command_line = Configuration::serving(Shape::default(), Accelerator::Tcg, 1).command_line;
     let disc = limine.disc(&size::kernel(direct)?, &command_line, &context.workspace.cache().join("peers"))?;
-    let image = |firmware: &Firmware| Image {
-        boot: Boot::Medium { file: disc.clone(), attach: Attach::Cd, writable: false, firmware: firmware.clone() },
-        elf: direct.elf.clone(),
-    };
+    let image = |firmware: &Firmware| Image::on_medium(&direct.elf, &disc, Attach::Cd, firmware.clone());
     Ok(Disc { bios: image(&Firmware::Bios), uefi: image(ovmf) })
 }
 
