@@ -48,13 +48,31 @@ impl BoundedLog {
         String::from_utf8_lossy(&bytes).replace("\r\n", "\n")
     }
 
-    /// The last `count` lines of [`BoundedLog::text`].
+    /// The last `count` lines of [`BoundedLog::text`], without what is meant for a terminal: firmware writes each
+    /// character to its place on the screen, and a line where the first column's turn comes.
     #[must_use]
     pub fn last_lines(&self, count: usize) -> String {
-        let text = self.text();
+        let text = without_sequences(&self.text());
         let lines: Vec<&str> = text.trim_end().lines().collect();
         lines[lines.len().saturating_sub(count)..].join("\n")
     }
+}
+
+/// Leaves out control sequences (ECMA-48, 5.4: CSI, parameters, a final byte); one that moves to a line's first column
+/// becomes that line's start.
+fn without_sequences(text: &str) -> String {
+    let mut pieces = text.split("\x1b[");
+    let mut plain = String::from(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let Some(end) = piece.find(|character| matches!(character, '@'..='~')) else { break };
+        let (parameters, rest) = piece.split_at(end);
+        let column = parameters.split_once(';').map_or("", |(_, column)| column);
+        if rest.starts_with('H') && matches!(column, "" | "1" | "01") && !plain.ends_with('\n') {
+            plain.push('\n');
+        }
+        plain.push_str(&rest[1..]);
+    }
+    plain.trim_start_matches('\n').into()
 }
 
 #[cfg(test)]
@@ -62,6 +80,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn last_lines_are_plain_whatever_firmware_wrote_where() {
+        let mut log = BoundedLog::new(1000);
+        log.push(b"\x1b[2J\x1b[01;01H\x1b[=3hBdsDxe: starting\r\n\x1b[2J\x1b[01;01HP\x1b[01;02HA\x1b[02;01Hend\x1b[1m.\x1b[0m\x1b[");
+        assert_eq!(log.last_lines(9), "BdsDxe: starting\nPA\nend.");
+        assert!(log.text().contains("\x1b[2J"), "the log itself is as it came");
+    }
 
     #[test]
     fn a_short_log_is_kept_whole() {

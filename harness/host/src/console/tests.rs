@@ -111,3 +111,37 @@ fn an_interrupt_is_passed_on() {
     let script = Script::new(Lines::of_stdin(), Printer::output_only(Vec::new()));
     assert!(matches!(scripted::run(&console, script, &interrupts), Err(Failure::Interrupted(15))));
 }
+
+#[test]
+fn a_window_that_was_closed_is_an_end_but_not_one_that_a_script_asked_for() {
+    for reason in ["host-ui", "host-qmp-quit"] {
+        let body =
+            machine(&format!("*) say '{{\"event\": \"SHUTDOWN\", \"data\": {{\"reason\": \"{reason}\"}}}}'; exit 0;;"));
+        let (_, result) = run(&body, &["a"], PATIENCE);
+        let Err(Failure::Died { why, .. }) = result else { panic!("{result:?}") };
+        assert!(why.contains("window was closed"), "{why}");
+    }
+    let (_, result) = run(
+        &machine("*) say '{\"event\": \"SHUTDOWN\", \"data\": {\"reason\": \"host-signal\"}}'; exit 0;;"),
+        &["a"],
+        PATIENCE,
+    );
+    assert!(matches!(&result, Err(Failure::Died { why, .. }) if why.contains("from outside")), "{result:?}");
+}
+
+#[test]
+fn what_cannot_be_seen_or_typed_at_is_refused_before_anything_boots() {
+    let fake = Fake::new("sleep 60");
+    let chosen = Chosen::unchecked(Accelerator::Tcg);
+    let console = Console::new(&fake.emulator, &fake.image, Shape::default(), &chosen);
+    let refused = |console: &Console<'_>, input| match console.run(input, &Interrupts::none().unwrap()) {
+        Err(Failure::Error(error)) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let mute = Console { serial: false, ..console.clone() };
+    assert!(refused(&mute, Input::Lines(vec!["help".into()])).contains("without a serial port"));
+    assert!(refused(&mute, Input::Terminal).contains("neither a serial port nor a window"));
+    let microvm = Shape { kind: crate::machine::Kind::Microvm, ..Shape::default() };
+    let screen = Console { screen: Screen::Hidden, shape: microvm, ..console };
+    assert!(refused(&screen, Input::Stream).contains("no screen"));
+}

@@ -1,15 +1,16 @@
 //! Runs of tests whose machines are stand-ins.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use steward_harness_wire::{MAX_FRAME, Record, VERSION, encode};
 
 use super::*;
 use crate::{
     filter::Filter,
+    image::{Attach, Firmware},
     listing::Listing,
     machine::Accelerator,
-    test_elf::Builder,
+    test_elf::{Builder, Descriptor},
     test_emulator::{Fake, printf},
 };
 
@@ -62,7 +63,7 @@ impl Sink for Notes {
     }
 
     fn ignored(&mut self, test: &Test) -> io::Result<()> {
-        self.note(format!("ignored {}", test.name))
+        self.note(format!("ignored {} {}", test.name, test.ignored.as_deref().unwrap_or_default()))
     }
 
     fn ended(&mut self, summary: &Summary) -> io::Result<()> {
@@ -227,4 +228,51 @@ fn a_worker_that_panics_is_a_verdict_and_the_run_goes_on() {
     let summary = run_within(limits, "exit 1", &mut notes, &Interrupts::none().unwrap()).unwrap();
     assert_eq!((summary.failed, summary.passed), (5, 0));
     assert_eq!(notes.count("finished emulator failure the harness itself panicked"), 5, "{:?}", notes.heard);
+}
+
+/// A run of two tests from a medium, one of which needs a microvm.
+fn from_medium(medium: &Boot, shape: Shape, notes: &mut Notes) -> Result<Summary, Error> {
+    let microvm = Descriptor { name: "demo::micro".into(), machine: "microvm".into(), ..Descriptor::default() };
+    let listing = Builder::default().tests(1).test(microvm).listing();
+    let fake = Fake::new("exit 1");
+    let suite = Suite {
+        emulator: &fake.emulator,
+        image: &Image { boot: medium.clone(), ..fake.image.clone() },
+        count: 2,
+        shape,
+        chosen: &Chosen::unchecked(Accelerator::Tcg),
+        jobs: 1,
+        limits: Limits::default(),
+        command_line: String::new(),
+        policy: policy(Isolation::Boot),
+        cache: PathBuf::new(),
+    };
+    suite.run(&Filter::default().select(&listing), notes, &Interrupts::none().unwrap())
+}
+
+fn cd() -> Boot {
+    Image::on_medium(Path::new("k"), Path::new("a.iso"), Attach::Cd, Firmware::Bios).boot
+}
+
+#[test]
+fn a_test_whose_machine_boots_from_no_medium_is_ignored_with_the_reason() {
+    let mut notes = Notes::default();
+    let summary = from_medium(&cd(), Shape::default(), &mut notes).unwrap();
+    assert_eq!((summary.total, summary.ignored, summary.failed), (1, 1, 1));
+    assert_eq!(notes.heard[0], "began 1");
+    assert_eq!(notes.count("ignored demo::micro a microvm boots from no medium"), 1, "{:?}", notes.heard);
+    assert_eq!(notes.count("started demo::tests::t0"), 1, "{:?}", notes.heard);
+}
+
+#[test]
+fn a_run_in_which_no_test_could_boot_is_refused_and_so_is_a_medium_that_machines_would_fight_for() {
+    let refused = |medium: &Boot, shape| from_medium(medium, shape, &mut Notes::default()).unwrap_err().to_string();
+    let microvm = Shape { kind: crate::machine::Kind::Microvm, ..Shape::default() };
+    assert!(refused(&cd(), microvm).contains("no medium"));
+    let mut written = cd();
+    if let Boot::Medium { writable, .. } = &mut written {
+        *writable = true;
+    }
+    let why = refused(&written, Shape::default());
+    assert!(why.contains("a.iso") && why.contains("must not be writable"), "{why}");
 }
