@@ -159,9 +159,10 @@ impl Medium<'_> {
         let mut add = |option: &str, value: OsString| arguments.extend([option.into(), value]);
         if self.is_copied() {
             add("-add-fd", format!("fd={MEDIUM},set={MEDIUM}").into());
-            let file = format!("/dev/fdset/{MEDIUM}");
-            // Nobody else knows the copy.
-            add("-drive", drive("if=none,id=medium,format=raw,file.locking=off", Path::new(&file)));
+            // Nobody else knows the copy. With `-drive`, QEMU would first open it for reading only, and a descriptor is open
+            // for both.
+            let file = format!("driver=file,node-name=medium,filename=/dev/fdset/{MEDIUM},locking=off");
+            add("-blockdev", file.into());
         } else {
             let readonly = if writable { "off" } else { "on" };
             add("-drive", drive(&format!("if=none,id=medium,format=raw,readonly={readonly}"), file));
@@ -239,7 +240,7 @@ mod tests {
             let medium = Medium { file: Path::new("/stick.img"), attach, writable: false };
             let copied = words(medium);
             assert!(
-                medium.is_copied() && copied.contains("file=/dev/fdset/9") && !copied.contains("stick"),
+                medium.is_copied() && copied.contains("filename=/dev/fdset/9") && !copied.contains("stick"),
                 "{copied}"
             );
             let writable = words(Medium { writable: true, ..medium });
