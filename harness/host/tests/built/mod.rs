@@ -1,4 +1,4 @@
-//! The fixtures, built by cargo as anybody would build them.
+//! The fixtures and other programs, built by cargo as anybody would build them.
 
 use std::{
     collections::BTreeMap,
@@ -15,8 +15,14 @@ pub fn workspace() -> PathBuf {
 
 /// Builds every fixture; gives the ELF files by the fixtures' names.
 pub fn build() -> BTreeMap<String, PathBuf> {
+    executables(&["--package", "steward-fixtures", "--target", "x86_64-unknown-none"])
+}
+
+/// Builds what these options of `cargo build` name; gives the executables by their names.
+pub fn executables(options: &[&str]) -> BTreeMap<String, PathBuf> {
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--package", "steward-fixtures", "--target", "x86_64-unknown-none"])
+        .arg("build")
+        .args(options)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(workspace())
         // Flags for this process's target, such as those for coverage, would replace those that a kernel needs.
@@ -24,7 +30,7 @@ pub fn build() -> BTreeMap<String, PathBuf> {
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .output()
         .expect("cargo can be run");
-    assert!(output.status.success(), "building the fixtures failed:\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "building {options:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("cargo's messages are UTF-8");
     let messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     messages
