@@ -16,6 +16,7 @@ use crate::{Error, machine::Memory};
 pub use boot::Boot;
 pub use medium::{Attach, Firmware};
 pub(crate) use medium::{MEDIUM, Medium};
+pub use strip::strip;
 
 /// A file that the kernel gets beside itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +83,7 @@ impl Image {
 fn pack(elf: &Path, modules: &[Module]) -> Result<Vec<u8>, Error> {
     let read = |path: &Path| fs::read(path).map_err(Error::io(format!("reading {}", path.display())));
     let wrong = |why| Error::Kernel { path: elf.into(), why };
-    let stripped = strip::strip(&read(elf)?).map_err(wrong)?;
+    let stripped = strip(&read(elf)?).map_err(wrong)?;
     let mut archive = archive::Archive::new();
     archive.add("kernel", &stripped).map_err(wrong)?;
     for Module { name, path } in modules {
