@@ -9,12 +9,13 @@ use clap::Args;
 use xshell::cmd;
 
 use crate::out::say;
-use crate::workspace::{BARE_METAL, Workspace};
+use crate::workspace::{BARE_METAL, UEFI, Workspace};
 
 /// Removes caches, results and kernel images; says what it removed and how many bytes that freed.
 ///
-/// Removed are target/steward (loader archives, machine states, logs, benchmark peers) and target/x86_64-unknown-none
-/// (kernels and loaders). Host programs stay, so that the next `cargo xtask` starts at once.
+/// Removed are target/steward (images, loader archives, machine states, logs, Limine, benchmark peers), and
+/// target/x86_64-unknown-none and target/x86_64-unknown-uefi (kernels and loaders). Host programs stay, so that the next
+/// `cargo xtask` starts at once.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
@@ -34,7 +35,7 @@ Examples:
 /// When a directory is there and cannot be removed.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
-    for directory in [workspace.cache(), workspace.target().join(BARE_METAL)] {
+    for directory in [workspace.cache(), workspace.target().join(BARE_METAL), workspace.target().join(UEFI)] {
         match remove(&directory)? {
             Some(bytes) => say!("removed {} ({})", directory.display(), amount(bytes)),
             None => say!("nothing at {}", directory.display()),

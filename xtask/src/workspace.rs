@@ -1,22 +1,29 @@
 //! Where things are: the root, the packages, the build directory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 use xshell::Shell;
 
-/// Target triple of everything that runs without an operating system.
+/// Target triple of everything that runs without an operating system, but for what UEFI starts.
 pub const BARE_METAL: &str = "x86_64-unknown-none";
+/// Target triple of what UEFI starts.
+pub const UEFI: &str = "x86_64-unknown-uefi";
 /// Package of the kernel binary.
 pub const KERNEL: &str = "steward-kernel";
 /// Package of the direct loader.
 pub const LOADER: &str = "steward-boot-direct";
+/// Package of the UEFI loader.
+pub const UEFI_LOADER: &str = "steward-boot-uefi";
 /// Package that gives kernels their tests.
 pub const GUEST: &str = "steward-harness-guest";
 /// Package of the kernels that test the harness.
 pub const FIXTURES: &str = "steward-fixtures";
+
+/// Packages that build for no operating system and not for [`BARE_METAL`], each with its target.
+const ELSEWHERE: [(&str, &str); 1] = [(UEFI_LOADER, UEFI)];
 
 /// This workspace as `cargo metadata` describes it, without its external dependencies.
 pub struct Workspace {
@@ -88,11 +95,17 @@ impl Workspace {
         directory.strip_prefix(&self.metadata.workspace_root).unwrap_or(directory).as_str().to_owned()
     }
 
-    /// Packages that only build for bare metal: the members that are no default members.
+    /// Packages that only build without an operating system, the members that are no default members, by the targets
+    /// that they build for. No target is without packages.
     #[must_use]
-    pub fn bare_metal_only(&self) -> Vec<&Package> {
+    pub fn bare_metal_only(&self) -> BTreeMap<&'static str, Vec<&Package>> {
         let hosted: BTreeSet<_> = self.metadata.workspace_default_members.iter().collect();
-        self.packages().into_iter().filter(|package| !hosted.contains(&package.id)).collect()
+        let mut by_target = BTreeMap::<_, Vec<_>>::new();
+        for package in self.packages().into_iter().filter(|package| !hosted.contains(&package.id)) {
+            let elsewhere = ELSEWHERE.iter().find(|(name, _)| *name == package.name.as_str());
+            by_target.entry(elsewhere.map_or(BARE_METAL, |(_, target)| target)).or_default().push(package);
+        }
+        by_target
     }
 
     /// Packages of the workspace that name this one as a dependency, optional or not; sorted by name.
@@ -134,9 +147,11 @@ mod tests {
     #[test]
     fn the_kernel_is_bare_metal_and_this_program_is_not() {
         let workspace = Workspace::load().unwrap();
-        let names: Vec<_> = workspace.bare_metal_only().iter().map(|package| package.name.as_str()).collect();
-        assert!(names.contains(&KERNEL) && names.contains(&LOADER), "{names:?}");
-        assert!(!names.contains(&"xtask"));
+        let packages = workspace.bare_metal_only();
+        let names = |target| packages[target].iter().map(|package| package.name.as_str()).collect::<Vec<_>>();
+        assert!([KERNEL, LOADER, FIXTURES].iter().all(|name| names(BARE_METAL).contains(name)), "{packages:?}");
+        assert_eq!(names(UEFI), [UEFI_LOADER]);
+        assert!(!names(BARE_METAL).contains(&"xtask"));
     }
 
     #[test]

@@ -90,6 +90,8 @@ fn broken_layer(from: &str, to: &str) -> Option<&'static str> {
         (false, true) if from.starts_with("user/") && to == "kernel/abi" => None,
         (false, true) => Some("nothing outside kernel/ knows the kernel"),
         (true, false) if to == "harness/host" || to == "xtask" => Some("the kernel does not know what runs it"),
+        // A form of memory that both sides know, as both know the protocol.
+        (true, false) if to == "boot/kept-log" => None,
         (true, false) if to.starts_with("boot/") => Some("the kernel knows only the boot protocol, not our loaders"),
         _ if from.starts_with("boot/") && to.starts_with("drivers/") => None,
         _ if to == "xtask" => Some("xtask is the outermost program; nothing depends on it"),
@@ -111,6 +113,14 @@ mod tests {
         let edges = [edge("kernel/machine", "kernel/frames", "normal"), edge("kernel", "harness/guest", "normal")];
         let list = "kernel-machine kernel-frames normal maps frames\nkernel harness-guest normal serves tests\n";
         assert_eq!(check(&edges, list), [""; 0]);
+    }
+
+    #[test]
+    fn the_kernel_may_know_the_form_of_the_kept_log_and_no_other_part_of_the_loaders() {
+        assert_eq!(broken_layer("kernel/machine", "boot/kept-log"), None);
+        for part in ["boot/protocol", "boot/volume", "boot/uefi"] {
+            assert!(broken_layer("kernel/machine", part).is_some(), "{part}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use xshell::cmd;
 
 use super::{Context, Faults};
 use crate::style;
-use crate::workspace::{BARE_METAL, Workspace};
+use crate::workspace::Workspace;
 
 /// `cargo fmt --all --check`.
 pub fn fmt(context: &Context) -> Result<Faults> {
@@ -17,13 +17,17 @@ pub fn clippy_host(context: &Context) -> Result<Faults> {
     cargo(context, &["clippy", "--quiet", "--all-targets", "--", "-D", "warnings"], "")
 }
 
-/// Clippy over the bare-metal binaries and everything of the workspace inside of them, with and without the
-/// kernel's own tests.
+/// Clippy over the bare-metal binaries and everything of the workspace inside of them, each for its target, with and
+/// without the kernel's own tests.
 pub fn clippy_bare_metal(context: &Context) -> Result<Faults> {
     let mut faults = Vec::new();
-    for with_tests in [false, true] {
-        let mut arguments: Vec<String> = ["clippy", "--quiet", "--target", BARE_METAL].map(String::from).into();
-        arguments.extend(bare_metal_selection(&context.workspace, with_tests));
+    for (target, with_tests, selection) in bare_metal_selections(&context.workspace) {
+        if with_tests && !selection.iter().any(|argument| argument == FEATURES) {
+            // Nothing there has tests: it would be the same again.
+            continue;
+        }
+        let mut arguments: Vec<String> = ["clippy", "--quiet", "--target", target].map(String::from).into();
+        arguments.extend(selection);
         arguments.extend(["--", "-D", "warnings"].map(String::from));
         faults.extend(cargo(context, &arguments, "")?);
     }
@@ -33,25 +37,36 @@ pub fn clippy_bare_metal(context: &Context) -> Result<Faults> {
 /// `cargo doc` over the default members and over the bare-metal binaries, with warnings denied.
 pub fn docs(context: &Context) -> Result<Faults> {
     let mut faults = cargo(context, &["doc", "--quiet", "--no-deps"], "")?;
-    let mut arguments: Vec<String> = ["doc", "--quiet", "--no-deps", "--target", BARE_METAL].map(String::from).into();
-    for package in context.workspace.bare_metal_only() {
-        arguments.extend(["-p".to_owned(), package.name.to_string()]);
+    for (target, packages) in context.workspace.bare_metal_only() {
+        let mut arguments: Vec<String> = ["doc", "--quiet", "--no-deps", "--target", target].map(String::from).into();
+        for package in packages {
+            arguments.extend(["-p".to_owned(), package.name.to_string()]);
+        }
+        faults.extend(cargo(context, &arguments, "")?);
     }
-    faults.extend(cargo(context, &arguments, "")?);
     Ok(faults)
 }
 
-/// Arguments that select the bare-metal packages, and the feature `ktest` of those that have it.
-fn bare_metal_selection(workspace: &Workspace, with_tests: bool) -> Vec<String> {
-    let binaries: Vec<_> = workspace.bare_metal_only().iter().map(|package| package.name.as_str()).collect();
-    let mut arguments = Vec::new();
-    for package in workspace.with_dependencies(&binaries) {
-        arguments.extend(["-p".to_owned(), package.name.to_string()]);
-        if with_tests && package.features.contains_key("ktest") {
-            arguments.extend(["--features".to_owned(), format!("{}/ktest", package.name)]);
+const FEATURES: &str = "--features";
+
+/// For each target, without and with tests: arguments that select the packages for it and everything of the workspace
+/// inside of them, and the feature `ktest` of those that have it.
+fn bare_metal_selections(workspace: &Workspace) -> Vec<(&'static str, bool, Vec<String>)> {
+    let mut selections = Vec::new();
+    for (target, packages) in workspace.bare_metal_only() {
+        let binaries: Vec<_> = packages.iter().map(|package| package.name.as_str()).collect();
+        for with_tests in [false, true] {
+            let mut arguments = Vec::new();
+            for package in workspace.with_dependencies(&binaries) {
+                arguments.extend(["-p".to_owned(), package.name.to_string()]);
+                if with_tests && package.features.contains_key("ktest") {
+                    arguments.extend([FEATURES.to_owned(), format!("{}/ktest", package.name)]);
+                }
+            }
+            selections.push((target, with_tests, arguments));
         }
     }
-    arguments
+    selections
 }
 
 /// Runs cargo; when it fails, the fault is what it printed, with a hint.
@@ -71,15 +86,22 @@ fn cargo(context: &Context, arguments: &[impl AsRef<std::ffi::OsStr>], hint: &st
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workspace::{BARE_METAL, UEFI, UEFI_LOADER};
 
     #[test]
-    fn the_bare_metal_selection_has_the_kernel_and_its_tests_and_no_host_program() {
+    fn every_bare_metal_package_is_selected_for_its_target_and_no_host_program_is() {
         let workspace = Workspace::load().unwrap();
-        let arguments = bare_metal_selection(&workspace, true);
-        assert!(arguments.contains(&"steward-kernel".to_owned()), "{arguments:?}");
-        let has = |name: &str| arguments.iter().any(|argument| argument == name);
-        assert!(!has("xtask") && !has("steward-harness"), "{arguments:?}");
-        let without = bare_metal_selection(&workspace, false);
-        assert!(without.iter().all(|argument| argument != "--features"));
+        let selections = bare_metal_selections(&workspace);
+        let select = |target: &str, with_tests: bool| {
+            let mut found = selections.iter().filter(|selection| (selection.0, selection.1) == (target, with_tests));
+            &found.next().unwrap().2
+        };
+        let has = |arguments: &[String], name: &str| arguments.iter().any(|argument| argument == name);
+        let kernel = select(BARE_METAL, true);
+        assert!(has(kernel, "steward-kernel") && has(kernel, "steward-machine/ktest"), "{kernel:?}");
+        assert!(!has(kernel, UEFI_LOADER) && !has(select(BARE_METAL, false), FEATURES));
+        let uefi = select(UEFI, false);
+        assert!(has(uefi, UEFI_LOADER) && has(uefi, "steward-boot-protocol"), "{uefi:?}");
+        assert!(selections.iter().all(|(_, _, all)| !has(all, "xtask") && !has(all, "steward-harness")));
     }
 }
