@@ -1,7 +1,6 @@
 //! `bench`: the targets of docs/benchmarks.md, measured.
 
 use std::cell::OnceCell;
-use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,6 +9,8 @@ use clap::Args;
 use steward_harness::Emulator;
 use steward_harness::process::Interrupts;
 
+use crate::limine::Source;
+use crate::media::Loader;
 use crate::out::say;
 use crate::preflight::components::Component;
 use crate::preflight::{self, Consent};
@@ -18,14 +19,12 @@ use crate::workspace::{BARE_METAL, Workspace};
 mod boot;
 mod cpio;
 mod isolation;
-mod limine;
 mod machine;
 mod peers;
 mod row;
 mod size;
 
 use isolation::{Figures, Parts};
-use limine::Limine;
 use row::Row;
 
 /// Measures Steward beside its peers and compares with the targets of docs/benchmarks.md.
@@ -57,8 +56,8 @@ pub struct Options {
 const EXAMPLES: &str = "\
 Benchmarks:
   P1   one test in a fresh machine, on q35 and microvm, from dispatch to verdict,
-       beside booting a machine for it: directly, and by UEFI and BIOS from a disc
-       that genuine Limine boots (--limine), or else OVMF alone as a lower bound
+       beside booting a machine for it: directly, by UEFI from a disc with our
+       loader, and by UEFI and BIOS from one with genuine Limine (--limine)
   P2   300 such tests on all CPUs, beside 300 times one of them
   P3   direct boot to the prompt on q35, pc and microvm, beside an empty PVH
        kernel and beside Debian's Linux with a static init, which apt downloads
@@ -77,7 +76,8 @@ struct Context {
     emulator: Emulator,
     rounds: u32,
     interrupts: Interrupts,
-    limine: Option<Limine>,
+    /// What is on the discs that P1 boots.
+    loaders: Vec<Loader>,
     /// What P1 and P2 need of the figures that they share.
     parts: Parts,
     isolation: OnceCell<Figures>,
@@ -116,14 +116,14 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let chosen = choose(&options.ids)?;
     let is_chosen = |id| chosen.iter().any(|bench| bench.id == id);
     let parts = Parts { boots: is_chosen(P1), many: is_chosen(P2) };
-    let limine = options.limine.clone().or_else(|| env::var_os("STEWARD_LIMINE").map(PathBuf::from));
-    let limine = limine.filter(|_| parts.boots).map(|directory| Limine::at(&directory)).transpose()?;
-    preflight::require(&needed(parts, limine.is_some()), options.consent)?;
+    let workspace = Workspace::load()?;
+    let loaders = if parts.boots { loaders(Source::choose(options.limine.as_deref(), &workspace)) } else { Vec::new() };
+    preflight::require(&needed(&loaders), options.consent)?;
     let context = Context {
-        limine,
+        loaders,
         parts,
         isolation: OnceCell::new(),
-        workspace: Workspace::load()?,
+        workspace,
         emulator: Emulator::find()?,
         rounds: options.rounds,
         interrupts: Interrupts::install()?,
@@ -140,12 +140,17 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What boots the discs: our loader, and Limine where a directory with it is named. It is not fetched for this.
+fn loaders(limine: Source) -> Vec<Loader> {
+    let limine = limine.is_named().then_some(Loader::Limine(limine));
+    [Loader::Steward].into_iter().chain(limine).collect()
+}
+
 /// What must be installed.
-fn needed(parts: Parts, limine: bool) -> Vec<Component> {
+fn needed(loaders: &[Loader]) -> Vec<Component> {
     let always = [Component::Qemu, Component::RustTarget(BARE_METAL)];
-    let for_boots = parts.boots.then_some(Component::Firmware);
-    let for_a_disc = (parts.boots && limine).then_some(Component::Xorriso);
-    always.into_iter().chain(for_boots).chain(for_a_disc).collect()
+    let for_discs = (!loaders.is_empty()).then_some(Component::Firmware);
+    always.into_iter().chain(for_discs).chain(loaders.iter().flat_map(Loader::components)).collect()
 }
 
 /// The benchmarks of these IDs, in the order asked for, each once; all of them when none is named.
@@ -166,6 +171,7 @@ fn choose(ids: &[String]) -> Result<Vec<&'static Bench>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workspace::UEFI;
 
     fn ids(asked: &[&str]) -> Result<Vec<&'static str>> {
         let asked: Vec<String> = asked.iter().map(|&id| id.into()).collect();
@@ -179,11 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn firmware_and_xorriso_are_needed_only_where_they_are_used() {
-        let boots = Parts { boots: true, many: false };
-        assert_eq!(needed(Parts::default(), false).len(), 2);
-        assert_eq!(needed(boots, false)[2..], [Component::Firmware]);
-        assert_eq!(needed(boots, true)[2..], [Component::Firmware, Component::Xorriso]);
+    fn firmware_and_what_discs_are_made_of_is_needed_only_where_it_is_used() {
+        assert_eq!(needed(&[]).len(), 2);
+        let ours = loaders(Source::Git("/l".into()));
+        assert_eq!(needed(&ours)[2..], [Component::Firmware, Component::RustTarget(UEFI)]);
+        let both = loaders(Source::Option("/l".into()));
+        assert!(needed(&both).ends_with(&[Component::Compiler]), "{both:?}");
     }
 
     #[test]

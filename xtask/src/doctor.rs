@@ -9,22 +9,27 @@ use steward_harness::accel::{self, Request};
 use steward_harness::process::Interrupts;
 
 use crate::images::{self, Build};
+use crate::limine::Source;
 use crate::out::say;
 use crate::preflight::components::{Component, first_line, locate};
 use crate::preflight::{self, packages::Manager};
 use crate::style;
-use crate::workspace::{BARE_METAL, Workspace};
+use crate::workspace::{BARE_METAL, UEFI, Workspace};
 
 /// Lists every component with its version, its place and whether it will do, and probes the accelerator.
 ///
 /// Nothing is installed. The exit code is 0 when everything needed is there; else it is 1, and the last line is the
 /// command that installs what is missing, or says why there is none.
 ///
-/// Needed are QEMU 7.2 or newer (from the search path, or the program that STEWARD_QEMU names) and Rust's
-/// x86_64-unknown-none target. OVMF is for booting by UEFI, which `bench P1` compares with.
+/// Needed are QEMU 7.2 or newer (from the search path, or the program that STEWARD_QEMU names), OVMF, which is the UEFI
+/// firmware for it (from where distributions put it, or the code image that STEWARD_OVMF names), and Rust's targets
+/// x86_64-unknown-none and x86_64-unknown-uefi. `test` looks into failed machines with gdb.
 ///
-/// Commands that need QEMU install it when it is missing: after asking on a terminal; without asking when given
-/// --yes, when CI is set, or as root without a terminal; never when STEWARD_NO_INSTALL is set.
+/// Limine is for --bootloader limine and --firmware bios. It is taken from the directory that STEWARD_LIMINE names, or git
+/// fetches it; a C compiler makes its installer.
+///
+/// Commands install what they need and is missing: after asking on a terminal; without asking when given --yes, when CI
+/// is set, or as root without a terminal; never when STEWARD_NO_INSTALL is set.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
@@ -51,12 +56,13 @@ struct Line {
 enum Status {
     Ok,
     Missing,
-    /// Not there, and nothing that exists needs it yet.
+    /// Not there, and only some commands or options need it.
     Optional,
 }
 
-const NEEDED: [Component; 2] = [Component::Qemu, Component::RustTarget(BARE_METAL)];
-const OPTIONAL: [Component; 2] = [Component::Firmware, Component::RustTarget("x86_64-unknown-uefi")];
+const NEEDED: [Component; 4] =
+    [Component::Qemu, Component::Firmware, Component::RustTarget(BARE_METAL), Component::RustTarget(UEFI)];
+const OPTIONAL: [Component; 3] = [Component::Gdb, Component::Git, Component::Compiler];
 
 /// Prints the list.
 ///
@@ -67,6 +73,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let mut lines: Vec<Line> = ["rustc", "cargo", "rustfmt", "cargo-clippy"].map(tool).into();
     lines.extend(NEEDED.map(|component| component_line(component, Status::Missing)));
     lines.extend(OPTIONAL.map(|component| component_line(component, Status::Optional)));
+    lines.push(limine_line(&Source::choose(None, &workspace)));
     lines.push(manager_line(Manager::detect()));
     say!("{}", table(&lines).trim_end());
     let mut healthy = lines.iter().all(|line| line.status != Status::Missing);
@@ -107,6 +114,17 @@ fn component_line(component: Component, when_missing: Status) -> Line {
         }
         Err(fault) => Line { name, version: String::new(), place: fault, status: when_missing },
     }
+}
+
+/// A directory that is named and holds no Limine is a fault: with it, nothing boots by Limine.
+fn limine_line(source: &Source) -> Line {
+    let status = match source.check() {
+        Ok(()) if matches!(source, Source::Git(_)) => Status::Optional,
+        Ok(()) => Status::Ok,
+        Err(_) => Status::Missing,
+    };
+    let place = source.check().map_or_else(|fault| format!("{fault:#}"), |()| source.to_string());
+    Line { name: "Limine".to_owned(), version: String::new(), place, status }
 }
 
 fn manager_line(manager: Option<Manager>) -> Line {
@@ -163,6 +181,14 @@ mod tests {
     fn a_tool_that_is_not_there_is_missing() {
         assert_eq!(tool("no-such-tool").status, Status::Missing);
         assert_eq!(tool("cargo").status, Status::Ok);
+    }
+
+    #[test]
+    fn a_directory_without_limine_is_a_fault_and_none_at_all_is_not() {
+        assert_eq!(limine_line(&Source::Git("/nowhere".into())).status, Status::Optional);
+        let line = limine_line(&Source::Variable("/proc/self".into()));
+        assert_eq!(line.status, Status::Missing);
+        assert!(line.place.contains("STEWARD_LIMINE") && line.place.contains("/proc/self"), "{line:?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Builds what a machine boots: the kernel and the direct loader.
+//! Builds what a machine boots: the kernel and its loaders.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use steward_harness::image::Image;
 use steward_harness::process::{Interrupts, Process};
 use xshell::cmd;
 
-use crate::workspace::{BARE_METAL, KERNEL, LOADER, Workspace};
+use crate::workspace::{BARE_METAL, KERNEL, LOADER, UEFI, UEFI_LOADER, Workspace};
 
 /// How often a build looks for a signal.
 const POLL: Duration = Duration::from_millis(50);
@@ -31,8 +31,8 @@ pub fn kernel(workspace: &Workspace, build: Build, interrupts: &Interrupts) -> R
     if build.tests {
         arguments.extend(["--features", "ktest"]);
     }
-    cargo_build(workspace, build.release, &arguments, interrupts).context("the kernel does not build")?;
-    Ok(artifact(workspace, build.release, KERNEL))
+    cargo_build(workspace, BARE_METAL, build.release, &arguments, interrupts).context("the kernel does not build")?;
+    Ok(directory(workspace, BARE_METAL, build.release).join(KERNEL))
 }
 
 /// Builds the direct loader, and beside it the empty kernel that benchmarks compare with; gives the directory of both.
@@ -41,8 +41,18 @@ pub fn kernel(workspace: &Workspace, build: Build, interrupts: &Interrupts) -> R
 /// As for [`kernel`].
 pub fn loader(workspace: &Workspace, interrupts: &Interrupts) -> Result<PathBuf> {
     let arguments = ["--package", LOADER];
-    cargo_build(workspace, true, &arguments, interrupts).context("the direct loader does not build")?;
-    Ok(directory(workspace, true))
+    cargo_build(workspace, BARE_METAL, true, &arguments, interrupts).context("the direct loader does not build")?;
+    Ok(directory(workspace, BARE_METAL, true))
+}
+
+/// Builds the UEFI loader; gives its file.
+///
+/// # Errors
+/// As for [`kernel`].
+pub fn uefi_loader(workspace: &Workspace, interrupts: &Interrupts) -> Result<PathBuf> {
+    let arguments = ["--package", UEFI_LOADER];
+    cargo_build(workspace, UEFI, true, &arguments, interrupts).context("the UEFI loader does not build")?;
+    Ok(directory(workspace, UEFI, true).join(UEFI_LOADER).with_extension("efi"))
 }
 
 /// Builds loader and kernel, and packs them for direct boot.
@@ -56,10 +66,16 @@ pub fn image(workspace: &Workspace, build: Build, interrupts: &Interrupts) -> Re
 }
 
 /// Runs `cargo build`, which ends with this program, whatever ends that.
-fn cargo_build(workspace: &Workspace, release: bool, arguments: &[&str], interrupts: &Interrupts) -> Result<()> {
+fn cargo_build(
+    workspace: &Workspace,
+    target: &str,
+    release: bool,
+    arguments: &[&str],
+    interrupts: &Interrupts,
+) -> Result<()> {
     let shell = workspace.shell()?;
     let profile = if release { "release" } else { "dev" };
-    let command = cmd!(shell, "cargo build --quiet --profile {profile} --target {BARE_METAL} {arguments...}");
+    let command = cmd!(shell, "cargo build --quiet --profile {profile} --target {target} {arguments...}");
     let mut cargo = Process::spawn(command.into()).context("starting cargo")?;
     loop {
         // Dropping the process ends it and its group.
@@ -74,10 +90,6 @@ fn cargo_build(workspace: &Workspace, release: bool, arguments: &[&str], interru
     }
 }
 
-fn directory(workspace: &Workspace, release: bool) -> PathBuf {
-    workspace.target().join(BARE_METAL).join(if release { "release" } else { "debug" })
-}
-
-fn artifact(workspace: &Workspace, release: bool, name: &str) -> PathBuf {
-    directory(workspace, release).join(name)
+fn directory(workspace: &Workspace, target: &str, release: bool) -> PathBuf {
+    workspace.target().join(target).join(if release { "release" } else { "debug" })
 }

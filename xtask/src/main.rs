@@ -13,7 +13,10 @@ mod check;
 mod ci;
 mod clean;
 mod doctor;
+mod image;
 mod images;
+mod limine;
+mod media;
 mod out;
 mod preflight;
 mod run;
@@ -21,6 +24,7 @@ mod soak;
 mod style;
 mod test;
 mod verify;
+mod way;
 mod workspace;
 
 /// Runs, tests, measures and checks Steward.
@@ -35,6 +39,8 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask run                         boot the kernel and talk to it at its prompt
   cargo xtask run --command help          type one line at the prompt, print what it prints
+  cargo xtask run --firmware uefi         the same, by UEFI firmware and from a disc
+  cargo xtask image                       make that disc, to boot a real machine from
   cargo xtask test                        every test, on this machine and in QEMU
   cargo xtask check                       every static check that CI runs
   cargo xtask verify                      what is too slow for every change
@@ -45,6 +51,7 @@ QEMU 7.2 or newer is needed to run a kernel; what is missing is installed after 
 #[derive(Subcommand)]
 enum Command {
     Run(run::Options),
+    Image(image::Options),
     Test(test::Options),
     Verify(verify::Options),
     Soak(soak::Options),
@@ -60,6 +67,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(options) => run::run(&options),
+        Command::Image(options) => image::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Verify(options) => verify::run(&options),
         Command::Soak(options) => soak::run(&options),

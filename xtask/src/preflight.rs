@@ -11,7 +11,7 @@ mod decision;
 mod install;
 pub mod packages;
 
-use components::Component;
+use components::{Component, FIRMWARE_VARIABLE};
 use decision::{Decision, Situation};
 use packages::Manager;
 
@@ -76,6 +76,9 @@ fn plans(missing: &[(Component, String)], manager: Option<Manager>) -> Result<Ve
     if !from_system.is_empty() {
         if from_system.contains(&Component::Qemu) && env::var_os("STEWARD_QEMU").is_some() {
             bail!("STEWARD_QEMU names the QEMU to use; point it to QEMU 7.2 or newer, or unset it");
+        }
+        if from_system.contains(&Component::Firmware) && env::var_os(FIRMWARE_VARIABLE).is_some() {
+            bail!("{FIRMWARE_VARIABLE} names the UEFI firmware to use; point it to OVMF's code image, or unset it");
         }
         let Some(manager) = manager else {
             let missing = from_system.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");

@@ -4,16 +4,17 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use steward_harness::Emulator;
 use steward_harness::accel::{self, Request};
 use steward_harness::console::{Console, Failure, Input, check_line};
-use steward_harness::machine::{Kind, Memory, Shape};
+use steward_harness::machine::{Kind, Memory, Screen, Shape};
 use steward_harness::process::{self, Interrupts};
 
 use crate::images::{self, Build};
 use crate::preflight::components::Component;
 use crate::preflight::{self, Consent};
+use crate::way::{self, Firmware};
 use crate::workspace::{BARE_METAL, Workspace};
 
 /// Boots the kernel in QEMU and talks to it at its prompt.
@@ -26,13 +27,18 @@ use crate::workspace::{BARE_METAL, Workspace};
 /// With --command, or lines on standard input, `reboot` ends the run as `poweroff` does, and it must come last: lines
 /// that are left then make the run fail. A machine that reboots without being asked to has failed.
 ///
-/// QEMU is installed when it is missing; see `cargo xtask doctor --help`.
+/// With --firmware uefi or bios, the machine boots from a medium as a real one does: from the image that `cargo xtask
+/// image` makes. With --gui, it has a screen and a keyboard; prompt and log are there and on the terminal alike.
+///
+/// QEMU and firmware are installed when they are missing; see `cargo xtask doctor --help`.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
-    /// What starts the kernel
-    #[arg(long, value_enum, default_value_t = Firmware::Direct)]
-    firmware: Firmware,
+    #[command(flatten)]
+    way: way::Options,
+    /// Show the machine's screen in a window. Not with a direct boot, which sets up no screen
+    #[arg(long)]
+    gui: bool,
     /// Machine type: q35, pc or microvm
     #[arg(long, default_value_t = Kind::Q35)]
     machine: Kind,
@@ -68,38 +74,37 @@ Examples:
   cargo xtask run --command help --command mem
   cargo xtask run --machine microvm --memory 64M
   cargo xtask run --cpus 4 --cpu qemu64 --command cpu
+  cargo xtask run --firmware uefi --gui
+  cargo xtask run --firmware uefi --medium usb --command mem
+  cargo xtask run --firmware bios --limine ~/limine-8.2.0-binary --command mem
   cargo xtask run --gdb";
-
-/// What starts the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Firmware {
-    /// Our PVH loader, by QEMU's -kernel: no boot disk, about a tenth of a second
-    Direct,
-    /// OVMF and our UEFI loader (comes with a later version)
-    Uefi,
-    /// SeaBIOS and Limine (comes with a later version)
-    Bios,
-}
 
 /// Runs the kernel as the options say.
 ///
 /// # Errors
 /// When something needed is missing, when the kernel does not build, or when the machine or a command fails.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    require_direct(options.firmware)?;
     // Before anything is installed or built.
     options.commands.iter().try_for_each(|line| check_line(line))?;
+    options.way.check(options.machine)?;
+    let screen = screen(options.gui, options.way.firmware)?;
     preflight::require(&[Component::Qemu, Component::RustTarget(BARE_METAL)], options.consent)?;
     let workspace = Workspace::load()?;
+    let way = options.way.way(options.machine, &workspace)?;
+    preflight::require(&way.components(), options.consent)?;
     let interrupts = Interrupts::install()?;
-    let image = images::image(&workspace, Build { release: options.release, tests: true }, &interrupts)?;
+    let ready = way.prepare(&workspace, &interrupts)?;
+    let direct = images::image(&workspace, Build { release: options.release, tests: true }, &interrupts)?;
     let emulator = Emulator::find()?;
-    let chosen = accel::choose(options.accel, &emulator, &image, &workspace.cache(), &interrupts)?;
+    // By a direct boot, which is quick; the answer holds for any.
+    let chosen = accel::choose(options.accel, &emulator, &direct, &workspace.cache(), &interrupts)?;
     if let Some(note) = &chosen.note {
         eprintln!("note: {note}");
     }
     let shape = Shape { kind: options.machine, cpus: options.cpus, memory: options.memory, cpu: options.cpu.clone() };
-    let console = Console { gdb: options.gdb, ..Console::new(&emulator, &image, shape, &chosen) };
+    let console = Console { gdb: options.gdb, screen, ..Console::new(&emulator, &direct, shape, &chosen) };
+    let image = ready.image(&direct, &console.command_line, &workspace)?;
+    let console = Console { image: &image, ..console };
     match console.run(input(&options.commands), &interrupts) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(Failure::Interrupted(signal)) => {
@@ -119,11 +124,15 @@ pub fn interrupted(signal: i32) -> ExitCode {
     process::exit_code(signal).into()
 }
 
-fn require_direct(firmware: Firmware) -> Result<()> {
-    match firmware {
-        Firmware::Direct => Ok(()),
-        Firmware::Uefi => bail!("--firmware uefi comes with the UEFI loader in a later version; use --firmware direct"),
-        Firmware::Bios => bail!("--firmware bios comes with Limine images in a later version; use --firmware direct"),
+/// Whether the machine has a screen.
+fn screen(gui: bool, firmware: Firmware) -> Result<Screen> {
+    match (gui, firmware) {
+        (false, _) => Ok(Screen::None),
+        (true, Firmware::Uefi | Firmware::Bios) => Ok(Screen::Window),
+        (true, Firmware::Direct) => bail!(
+            "a direct boot has no screen: no firmware is there to set one up; use `--gui --firmware uefi`, or leave \
+             --gui out and talk to the machine on this terminal"
+        ),
     }
 }
 
@@ -153,12 +162,24 @@ mod tests {
     }
 
     #[test]
-    fn firmware_of_later_versions_is_refused_with_what_works_now() {
-        for firmware in [Firmware::Uefi, Firmware::Bios] {
-            let error = require_direct(firmware).unwrap_err().to_string();
-            assert!(error.contains("comes with") && error.contains("--firmware direct"), "{error}");
+    fn a_screen_needs_firmware_and_is_refused_with_what_has_one() {
+        let options = parse(&["--gui"]).unwrap();
+        let error = run(&options).unwrap_err().to_string();
+        assert!(error.contains("no screen") && error.contains("--firmware uefi"), "{error}");
+        assert_eq!(screen(true, Firmware::Bios).unwrap(), Screen::Window);
+        assert_eq!(screen(false, Firmware::Direct).unwrap(), Screen::None);
+    }
+
+    #[test]
+    fn a_way_that_does_not_exist_is_refused_before_anything_is_installed() {
+        for words in [
+            &["--firmware", "bios", "--bootloader", "steward"][..],
+            &["--bootloader", "limine"],
+            &["--firmware", "uefi", "--machine", "microvm"],
+        ] {
+            let error = run(&parse(words).unwrap()).unwrap_err().to_string();
+            assert!(error.contains("--firmware"), "{words:?}: {error}");
         }
-        assert!(require_direct(Firmware::Direct).is_ok());
     }
 
     #[test]

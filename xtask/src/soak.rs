@@ -24,6 +24,7 @@ use crate::test::kernel::{self, Kernel};
 use crate::test::libtest::Totals;
 use crate::test::{host, outputs, properties, replay};
 use crate::verify::MACHINES;
+use crate::way::Way;
 use crate::workspace::{BARE_METAL, Workspace};
 
 /// Runs kernel tests of all tiers, property tests, and host tests of tier soak, in rounds, each with a seed of its own.
@@ -62,7 +63,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     preflight::require(&[Component::Qemu, Component::RustTarget(BARE_METAL)], options.consent)?;
     let interrupts = Interrupts::install()?;
     let budget = Budget::asked(options.minutes);
-    let kernel = Kernel::build(&workspace, options.accel, &interrupts)?;
+    let kernel = Kernel::build(&workspace, &Way::Direct, options.accel, &interrupts)?;
     let mut names = properties::names(&sources::all(workspace.root())?);
     names.push("soak_".to_owned());
     let soak = Soak { jobs: options.jobs, workspace, kernel, names, budget: &budget, interrupts: &interrupts };

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use serde_json::json;
 use steward_harness::filter::Filter;
@@ -18,7 +18,8 @@ use crate::out::say;
 use crate::preflight::components::Component;
 use crate::preflight::{self, Consent};
 use crate::style;
-use crate::workspace::{BARE_METAL, Workspace};
+use crate::way::{self, Way};
+use crate::workspace::{BARE_METAL, UEFI, Workspace};
 
 pub mod budget;
 pub mod cargo;
@@ -48,6 +49,9 @@ use reports::Reports;
 ///
 /// Running the tests of tier test may take 10 minutes, those of tier verify 30; compiling does not count. The line before
 /// the last tells how long it was. More than that counts as a failure, except with --repeat and --gdb-on-fail.
+///
+/// With --firmware uefi or bios, the machines of the kernel's tests boot from a medium, as real ones do. With --isolation
+/// test they are forked from one that has booted so.
 ///
 /// --tier, --partition, --seed, --junit and --jobs are for tests of both kinds. The options of isolation, repetition and
 /// machines are for kernel tests. When a kernel test fails, its machine is kept in target/steward/failures.
@@ -79,11 +83,13 @@ pub struct Options {
     #[command(flatten)]
     run: options::Options,
     #[command(flatten)]
+    way: way::Options,
+    #[command(flatten)]
     consent: Consent,
 }
 
 /// Options that host tests have no use for.
-const FOR_KERNEL_TESTS: [&str; 12] = [
+const FOR_KERNEL_TESTS: [&str; 16] = [
     "isolation",
     "retries",
     "repeat",
@@ -96,6 +102,10 @@ const FOR_KERNEL_TESTS: [&str; 12] = [
     "memory",
     "cpu",
     "accel",
+    "firmware",
+    "bootloader",
+    "limine",
+    "medium",
 ];
 
 const EXAMPLES: &str = "\
@@ -104,6 +114,7 @@ Examples:
   cargo xtask test paging timer
   cargo xtask test --kernel-only --jobs 1 --machine microvm --cpus 4
   cargo xtask test --kernel-only --repeat 1000 --until-fail timer
+  cargo xtask test --kernel-only --firmware uefi
   cargo xtask test --partition hash:1/2 --junit results.xml
   cargo xtask test --replay 7f3a
   cargo xtask test --list";
@@ -114,12 +125,14 @@ Examples:
 /// When something needed is missing, a report cannot be written, or the tests cannot be listed.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
+    let way = options.way.way(options.run.machine.kind, &workspace)?;
     if let Some(id) = &options.run.replay {
+        ensure!(!options.way.are_given(), "--replay opens the machine as it stands; nothing boots it");
         return replay::run(&workspace, id, options.run.listen.as_deref(), options.consent);
     }
     // Before anything is installed, built or run.
     let reports = Reports::open(&options.run)?;
-    preflight::require(needed(options), options.consent)?;
+    preflight::require(&needed(options, &way), options.consent)?;
     if options.run.gdb_on_fail {
         preflight::require(&replay::NEEDED, options.consent)?;
     }
@@ -129,7 +142,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         return list(options, &workspace, &interrupts);
     }
     let policy = options.run.policy(&replay::directory(&workspace));
-    let mut all = All { options, workspace, interrupts, budget: budget(options), reports, policy };
+    let mut all = All { options, way, workspace, interrupts, budget: budget(options), reports, policy };
     let mut totals = Totals::default();
     let mut kept = None;
     if !options.kernel_only {
@@ -150,13 +163,19 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 }
 
 /// What must be there. Listing boots nothing, but builds the kernel.
-fn needed(options: &Options) -> &'static [Component] {
+fn needed(options: &Options, way: &Way) -> Vec<Component> {
+    let kernel = Component::RustTarget(BARE_METAL);
     match (options.list, options.host_only, options.kernel_only) {
-        (true, true, _) => &[],
-        (true, false, _) => &[Component::RustTarget(BARE_METAL)],
-        (false, _, true) => &[Component::Qemu, Component::RustTarget(BARE_METAL)],
-        // Some host tests open kept machines.
-        (false, ..) => &[Component::Qemu, Component::Gdb, Component::RustTarget(BARE_METAL)],
+        (true, true, _) => Vec::new(),
+        (true, false, _) => vec![kernel],
+        (false, _, true) => [Component::Qemu, kernel].into_iter().chain(way.components()).collect(),
+        // Some host tests open kept machines, and some boot by UEFI.
+        (false, ..) => {
+            let mut needed = way.components();
+            let others = [Component::Qemu, Component::Gdb, kernel, Component::Firmware, Component::RustTarget(UEFI)];
+            needed.extend(others.into_iter().filter(|component| !way.components().contains(component)));
+            needed
+        }
     }
 }
 
@@ -169,6 +188,7 @@ fn budget(options: &Options) -> Budget {
 /// A run of the tests.
 struct All<'a> {
     options: &'a Options,
+    way: Way,
     workspace: Workspace,
     interrupts: Interrupts,
     budget: Budget,
@@ -192,7 +212,7 @@ impl All<'_> {
         let Options { json, jobs, .. } = *self.options;
         heading(json, "kernel tests");
         let machine = &self.options.run.machine;
-        let kernel = Kernel::build(&self.workspace, machine.accel, &self.interrupts)?;
+        let kernel = Kernel::build(&self.workspace, &self.way, machine.accel, &self.interrupts)?;
         let symbols = Rc::new(Symbols::of(&kernel.image.elf));
         let mut sinks = outputs(json).open(stdout(), Rc::clone(&symbols))?;
         for recorder in self.reports.recorders(&symbols, &kernel.facts())? {

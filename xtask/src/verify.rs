@@ -22,6 +22,7 @@ use crate::test::budget::Budget;
 use crate::test::kernel::{self, Kernel};
 use crate::test::libtest::Totals;
 use crate::test::{end, heading, host, outputs, properties, replay};
+use crate::way::Way;
 use crate::workspace::{BARE_METAL, Workspace};
 
 mod nextest;
@@ -116,7 +117,7 @@ impl Verify<'_> {
     }
 
     fn machines(&self) -> Result<Totals> {
-        let kernel = Kernel::build(&self.workspace, self.options.accel, self.interrupts)?;
+        let kernel = Kernel::build(&self.workspace, &Way::Direct, self.options.accel, self.interrupts)?;
         let mut totals = Totals { failed: kernel.tell_differences(false), ..Totals::default() };
         let mut done = Done::default();
         for (kind, cpus) in MACHINES {

@@ -19,7 +19,7 @@ use stage::Sample;
 /// # Errors
 /// When something does not build, a machine does not come up, or a test does not pass.
 pub fn one(context: &Context) -> Result<Vec<Row>> {
-    if context.limine.is_none() {
+    if context.loaders.len() < 2 {
         eprintln!("note: P1 is not compared with an ISO under Limine: neither --limine nor STEWARD_LIMINE names one");
     }
     let figures = context.isolation()?;
@@ -60,12 +60,11 @@ fn rows_of_one(kind: Kind, machine: &OfMachine, figures: &Figures) -> Vec<Row> {
     // A microvm has no drive to boot from.
     let q35 = if kind == Kind::Q35 { "q35" } else { "q35 (a microvm boots from no disc)" };
     let mut rows = Vec::new();
-    if figures.uefi.is_empty() {
-        let peer = format!("OVMF alone, a lower bound of any boot by UEFI, {q35}");
-        rows.push(compare(peer, &figures.firmware, 100));
-    } else {
-        rows.push(compare(format!("booting the ISO for it by UEFI (OVMF, Limine), {q35}"), &figures.uefi, 100));
-        rows.push(compare(format!("booting the ISO for it by BIOS (Limine), {q35}"), &figures.bios, 20));
+    for disc in &figures.discs {
+        rows.push(compare(format!("booting the ISO for it by UEFI (OVMF, {}), {q35}", disc.loader), &disc.uefi, 100));
+        if !disc.bios.is_empty() {
+            rows.push(compare(format!("booting the ISO for it by BIOS ({}), {q35}", disc.loader), &disc.bios, 20));
+        }
     }
     rows.push(compare("booting directly for it, q35".to_owned(), &figures.machines[0].booted, 4));
     if kind != Kind::Q35 {
@@ -118,6 +117,7 @@ fn times(samples: &[Sample]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::figures::OfDisc;
     use super::*;
 
     fn samples(times: &[(f64, Origin)]) -> Vec<Sample> {
@@ -132,7 +132,8 @@ mod tests {
             many: vec![4000.0, 4300.0, 5000.0],
         };
         let other = OfMachine { booted: vec![44.0], ..machine.clone() };
-        Figures { machines: [machine, other], firmware: vec![3000.0], workers: 2, ..Figures::default() }
+        let discs = vec![OfDisc { loader: "our loader", uefi: vec![3000.0], bios: Vec::new() }];
+        Figures { machines: [machine, other], discs, workers: 2, ..Figures::default() }
     }
 
     fn rows(figures: &Figures, machine: usize) -> Vec<Row> {
@@ -140,18 +141,25 @@ mod tests {
     }
 
     #[test]
-    fn without_limine_the_bare_firmware_is_the_lower_bound() {
+    fn without_limine_the_iso_with_our_loader_is_compared_with() {
         let rows = rows(&figures(), 0);
         assert_eq!((rows[0].value, rows[0].peer_value, rows[0].met), (22.0, Some(3000.0), true));
-        assert!(rows[0].peer.contains("lower bound") && rows[0].what.contains("2 reset, 1 clone"), "{:?}", rows[0]);
+        assert!(
+            rows[0].peer.contains("OVMF, our loader") && rows[0].what.contains("2 reset, 1 clone"),
+            "{:?}",
+            rows[0]
+        );
         assert!(!rows.iter().any(|row| row.peer.contains("BIOS")));
         assert_eq!((rows[1].peer_value, rows[1].met), (Some(100.0), true));
     }
 
     #[test]
     fn with_limine_both_firmwares_are_compared_with_their_own_targets() {
-        let figures = Figures { uefi: vec![2200.0], bios: vec![430.0], ..figures() };
+        let mut figures = figures();
+        figures.discs.push(OfDisc { loader: "Limine", uefi: vec![2200.0], bios: vec![430.0] });
         let rows = rows(&figures, 0);
+        let (ours, rows) = rows.split_first().unwrap();
+        assert_eq!((ours.peer_value, ours.peer.contains("our loader")), (Some(3000.0), true));
         assert_eq!(
             (rows[0].peer_value, rows[0].target.as_str(), rows[0].met),
             (Some(2200.0), "ratio ≤ 0.01 (≥ 100 × faster)", true)

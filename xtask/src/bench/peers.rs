@@ -96,11 +96,8 @@ fn find(directory: &Path, start: &str) -> Result<PathBuf> {
     files.next().map(|entry| entry.path()).with_context(|| format!("no {start}* in {}", directory.display()))
 }
 
-/// What a program prints.
-///
-/// # Errors
-/// When it cannot be run, and when it fails: then its complaints are the error.
-pub fn output(command: &mut Command) -> Result<String> {
+/// What a program prints. When it fails, its complaints are the error.
+fn output(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).env("LC_ALL", "C").output();
     let output = output.with_context(|| format!("cannot run {}", command.get_program().display()))?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim().to_owned());

@@ -22,10 +22,7 @@ pub fn run(context: &Context) -> Result<Vec<Row>> {
 }
 
 /// The kernel as a machine gets it, from the image's archive.
-///
-/// # Errors
-/// When the image is not one for direct boot.
-pub fn kernel(image: &Image) -> Result<Vec<u8>> {
+fn kernel(image: &Image) -> Result<Vec<u8>> {
     let Boot::Direct { initrd: Some(archive), .. } = &image.boot else { bail!("the image has no archive") };
     let content = fs::read(archive).with_context(|| format!("cannot read {}", archive.display()))?;
     let kernel = kernel_in(&content).with_context(|| format!("{} holds no kernel", archive.display()))?;

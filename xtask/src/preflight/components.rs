@@ -5,7 +5,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use steward_harness::Emulator;
+use steward_harness::{Emulator, firmware};
+
+/// The variable that names OVMF's code image.
+pub const FIRMWARE_VARIABLE: &str = "STEWARD_OVMF";
 
 /// Something outside of this repository that a command needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,10 +17,12 @@ pub enum Component {
     Qemu,
     /// OVMF, the UEFI firmware for QEMU.
     Firmware,
-    /// `xorriso`, which makes discs.
-    Xorriso,
     /// `gdb`, the debugger.
     Gdb,
+    /// `git`, which fetches Limine.
+    Git,
+    /// `cc`, which compiles the program that Limine's boot sectors are installed by.
+    Compiler,
     /// The precompiled core library of a target.
     RustTarget(&'static str),
 }
@@ -30,25 +35,14 @@ pub struct Found {
     pub place: PathBuf,
 }
 
-/// Where distributions put OVMF. The first that exists is taken.
-const FIRMWARE_PLACES: [&str; 8] = [
-    "/usr/share/OVMF/OVMF_CODE_4M.fd",
-    "/usr/share/OVMF/OVMF_CODE.fd",
-    "/usr/share/ovmf/OVMF.fd",
-    "/usr/share/edk2/ovmf/OVMF_CODE.fd",
-    "/usr/share/edk2/x64/OVMF_CODE.4m.fd",
-    "/usr/share/edk2-ovmf/x64/OVMF_CODE.fd",
-    "/usr/share/qemu/ovmf-x86_64-code.bin",
-    "/usr/share/OVMF/OVMF.fd",
-];
-
 impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Qemu => f.write_str("QEMU"),
             Self::Firmware => f.write_str("OVMF firmware"),
-            Self::Xorriso => f.write_str("xorriso"),
             Self::Gdb => f.write_str("gdb"),
+            Self::Git => f.write_str("git"),
+            Self::Compiler => f.write_str("C compiler"),
             Self::RustTarget(target) => write!(f, "Rust target {target}"),
         }
     }
@@ -68,13 +62,10 @@ impl Component {
     pub fn find(self) -> Result<Found, String> {
         match self {
             Self::Qemu => find_qemu(),
-            Self::Firmware => FIRMWARE_PLACES
-                .iter()
-                .find(|place| Path::new(place).exists())
-                .map(|place| Found { version: String::new(), place: place.into() })
-                .ok_or_else(|| "no OVMF code image in the usual places".to_owned()),
-            Self::Xorriso => find_program("xorriso"),
+            Self::Firmware => find_firmware(),
             Self::Gdb => find_program("gdb"),
+            Self::Git => find_program("git"),
+            Self::Compiler => find_compiler(),
             Self::RustTarget(target) => find_target(target),
         }
     }
@@ -85,8 +76,24 @@ fn find_qemu() -> Result<Found, String> {
     Ok(Found { version: emulator.version().to_string(), place: emulator.program().to_owned() })
 }
 
-fn find_program(name: &str) -> Result<Found, String> {
-    let place = locate(Path::new(name)).ok_or_else(|| "it is not on the search path".to_owned())?;
+fn find_firmware() -> Result<Found, String> {
+    let place = firmware::uefi().ok_or_else(|| match env::var_os(FIRMWARE_VARIABLE) {
+        Some(named) => format!("{FIRMWARE_VARIABLE} names {}, which is no file", named.display()),
+        None => "no OVMF code image in the usual places".to_owned(),
+    })?;
+    Ok(Found { version: String::new(), place })
+}
+
+/// What compiles Limine's installer: `cc`, or the program that `CC` names.
+fn find_compiler() -> Result<Found, String> {
+    match env::var_os("CC").filter(|name| !name.is_empty()) {
+        Some(named) => find_program(&named).map_err(|_| format!("CC names {}, which is no program", named.display())),
+        None => find_program("cc"),
+    }
+}
+
+fn find_program(name: impl AsRef<Path>) -> Result<Found, String> {
+    let place = locate(name.as_ref()).ok_or_else(|| "it is not on the search path".to_owned())?;
     Ok(Found { version: String::new(), place })
 }
 

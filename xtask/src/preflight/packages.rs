@@ -42,21 +42,28 @@ impl Manager {
     /// later then need not ask again.
     #[must_use]
     pub fn packages(self, components: &[Component]) -> Vec<&'static str> {
-        let (qemu, firmware, xorriso) = match self {
-            Self::Apt => ("qemu-system-x86", "ovmf", "xorriso"),
-            Self::Dnf => ("qemu-system-x86-core", "edk2-ovmf", "xorriso"),
-            Self::Pacman => ("qemu-system-x86", "edk2-ovmf", "libisoburn"),
-            Self::Zypper => ("qemu-x86", "qemu-ovmf-x86_64", "xorriso"),
-            Self::Apk => ("qemu-system-x86_64", "ovmf", "xorriso"),
+        let (qemu, firmware): (_, &'static str) = match self {
+            Self::Apt => ("qemu-system-x86", "ovmf"),
+            Self::Dnf => ("qemu-system-x86-core", "edk2-ovmf"),
+            Self::Pacman => ("qemu-system-x86", "edk2-ovmf"),
+            Self::Zypper => ("qemu-x86", "qemu-ovmf-x86_64"),
+            Self::Apk => ("qemu-system-x86_64", "ovmf"),
+        };
+        // A compiler without the C library's headers compiles nothing; some systems only recommend them beside it.
+        let compiler: &[_] = match self {
+            Self::Apt => &["gcc", "libc6-dev"],
+            Self::Apk => &["gcc", "musl-dev"],
+            Self::Dnf | Self::Pacman | Self::Zypper => &["gcc"],
         };
         let has = |component| components.contains(&component);
-        let packages = [
-            (has(Component::Qemu), qemu),
-            (has(Component::Qemu) || has(Component::Firmware), firmware),
-            (has(Component::Xorriso), xorriso),
-            (has(Component::Gdb), "gdb"),
+        let packages: [(bool, &[_]); 5] = [
+            (has(Component::Qemu), &[qemu]),
+            (has(Component::Qemu) || has(Component::Firmware), &[firmware]),
+            (has(Component::Gdb), &["gdb"]),
+            (has(Component::Git), &["git"]),
+            (has(Component::Compiler), compiler),
         ];
-        packages.into_iter().filter(|(needed, _)| *needed).map(|(_, package)| package).collect()
+        packages.into_iter().filter(|(needed, _)| *needed).flat_map(|(_, packages)| packages.iter().copied()).collect()
     }
 
     /// Program and arguments that install packages without a question.
@@ -98,10 +105,11 @@ mod tests {
     }
 
     #[test]
-    fn xorriso_and_gdb_come_only_when_they_are_needed() {
-        assert_eq!(Manager::Apt.packages(&[Component::Firmware, Component::Xorriso]), ["ovmf", "xorriso"]);
+    fn each_component_brings_its_own_packages_and_no_others() {
+        assert_eq!(Manager::Apt.packages(&[Component::Firmware, Component::Git]), ["ovmf", "git"]);
         assert_eq!(Manager::Dnf.packages(&[Component::Gdb]), ["gdb"]);
-        assert_eq!(Manager::Pacman.packages(&[Component::Xorriso]), ["libisoburn"]);
+        assert_eq!(Manager::Apt.packages(&[Component::Compiler]), ["gcc", "libc6-dev"]);
+        assert_eq!(Manager::Pacman.packages(&[Component::Compiler]), ["gcc"]);
     }
 
     #[test]

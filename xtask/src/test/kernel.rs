@@ -12,7 +12,7 @@ use steward_harness::accel::{self, Chosen, Request};
 use steward_harness::filter::{Filter, Selection};
 use steward_harness::image::Image;
 use steward_harness::listing::Listing;
-use steward_harness::machine::Shape;
+use steward_harness::machine::{Configuration, Shape};
 use steward_harness::process::Interrupts;
 use steward_harness::session::Limits;
 use steward_harness::sources::{self, Differences};
@@ -22,6 +22,7 @@ use super::budget::Budget;
 use super::libtest::Totals;
 use crate::images::{self, Build};
 use crate::out::say;
+use crate::way::Way;
 use crate::workspace::{FIXTURES, GUEST, Workspace};
 
 const BUILD: Build = Build { release: false, tests: true };
@@ -30,6 +31,8 @@ const BUILD: Build = Build { release: false, tests: true };
 pub struct Kernel {
     /// What the machines boot.
     pub image: Image,
+    /// How, for people.
+    pub way: String,
     /// Its tests; there is at least one.
     pub listing: Listing,
     /// Tests that only the sources or only the ELF file has.
@@ -55,24 +58,28 @@ pub struct Run<'a> {
 }
 
 impl Kernel {
-    /// Builds the kernel, and finds what runs it. Differences between sources and ELF file are told.
+    /// Builds the kernel and what starts it, and finds what runs it. Differences between sources and ELF file are told.
     ///
     /// # Errors
     /// When the kernel does not build or has no tests at all, or when machines cannot be started.
-    pub fn build(workspace: &Workspace, accel: Request, interrupts: &Interrupts) -> Result<Self> {
-        let image = images::image(workspace, BUILD, interrupts)?;
-        let listing = Listing::read(&image.elf)?;
+    pub fn build(workspace: &Workspace, way: &Way, accel: Request, interrupts: &Interrupts) -> Result<Self> {
+        let ready = way.prepare(workspace, interrupts)?;
+        let direct = images::image(workspace, BUILD, interrupts)?;
+        let listing = Listing::read(&direct.elf)?;
         let differences = compare(workspace, &listing)?;
         if !differences.is_empty() {
             eprintln!("error: {differences}");
         }
         ensure!(!listing.tests.is_empty(), "the kernel has no tests: {differences}");
         let emulator = Emulator::find()?;
-        let chosen = accel::choose(accel, &emulator, &image, &workspace.cache(), interrupts)?;
+        // By a direct boot, which is quick; the answer holds for any.
+        let chosen = accel::choose(accel, &emulator, &direct, &workspace.cache(), interrupts)?;
         if let Some(note) = &chosen.note {
             eprintln!("note: {note}");
         }
-        Ok(Self { image, listing, differences, emulator, chosen })
+        let serving = Configuration::serving(Shape::default(), chosen.accelerator, 1);
+        let image = ready.image(&direct, &serving.command_line, workspace)?;
+        Ok(Self { image, way: way.to_string(), listing, differences, emulator, chosen })
     }
 
     /// Runs the selected tests.
@@ -104,7 +111,7 @@ impl Kernel {
     /// Names and values that reports state.
     #[must_use]
     pub fn facts(&self) -> Vec<(String, String)> {
-        vec![("QEMU".into(), self.emulator.version().to_string())]
+        vec![("QEMU".into(), self.emulator.version().to_string()), ("boot".into(), self.way.clone())]
     }
 
     /// Tells again of the differences between sources and ELF file: the first time may have scrolled away. Each counts as

@@ -1,6 +1,8 @@
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
+use steward_harness::machine::Kind;
+
 use super::*;
 
 #[derive(Parser)]
@@ -31,11 +33,31 @@ fn a_filter_that_selects_nothing_is_named_in_the_error() {
 
 #[test]
 fn listing_needs_what_building_needs() {
-    let needed = |words: &[&str]| needed(&parsed(words));
+    let needed = |words: &[&str]| {
+        let options = parsed(words);
+        needed(&options, &options.way.way(Kind::Q35, &Workspace::load().unwrap()).unwrap())
+    };
     assert_eq!(needed(&["--list"]), [Component::RustTarget(BARE_METAL)]);
     assert_eq!(needed(&["--list", "--host-only"]), []);
     assert!(needed(&["--host-only"]).contains(&Component::Gdb));
     assert_eq!(needed(&["--kernel-only"]), [Component::Qemu, Component::RustTarget(BARE_METAL)]);
+    let by_uefi = needed(&["--kernel-only", "--firmware", "uefi"]);
+    assert_eq!(by_uefi[2..], [Component::Firmware, Component::RustTarget(UEFI)]);
+    let all = needed(&["--firmware", "bios", "--limine", "/l"]);
+    assert!(all.contains(&Component::Compiler) && all.contains(&Component::Firmware), "{all:?}");
+}
+
+#[test]
+fn a_replay_boots_nothing_and_so_takes_no_way_to_boot() {
+    let error = run(&parsed(&["--replay", "7f", "--firmware", "uefi"])).unwrap_err().to_string();
+    assert!(error.contains("--replay"), "{error}");
+}
+
+#[test]
+fn a_way_that_does_not_exist_is_refused_before_anything_is_installed() {
+    let words = ["--kernel-only", "--firmware", "uefi", "--machine", "microvm"];
+    let error = run(&parsed(&words)).unwrap_err().to_string();
+    assert!(error.contains("microvm"), "{error}");
 }
 
 #[test]
@@ -44,6 +66,7 @@ fn options_that_contradict_each_other_are_refused() {
         &["--host-only", "--kernel-only"][..],
         &["--host-only", "--isolation", "boot"],
         &["--host-only", "--machine", "pc"],
+        &["--host-only", "--firmware", "uefi"],
         &["--host-only", "--repeat", "3"],
         &["--list", "--junit", "x"],
         &["--list", "--replay", "7f"],

@@ -1,18 +1,14 @@
 //! Measures isolated tests and what they are compared with, in turns.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result};
 use steward_harness::image::{Attach, Firmware, Image};
 use steward_harness::machine::{Accelerator, Configuration, Kind, Memory, Shape};
 use steward_harness::suite::{Isolation, host_cpus};
 
 use super::stage::{Run, Sample, Stage};
-use crate::bench::limine::Limine;
-use crate::bench::machine::{Guest, time_to_marker};
-use crate::bench::{Context, size};
+use crate::bench::Context;
 use crate::images::{self, Build};
-use crate::preflight::components::Component;
+use crate::media::{Content, Format, Loader};
 
 /// The machines that tests are isolated on.
 pub const MACHINES: [Kind; 2] = [Kind::Q35, Kind::Microvm];
@@ -23,8 +19,6 @@ pub const MANY: u32 = 300;
 const BLOCK: u32 = 3;
 /// Isolated tests of each run that do not count: the first finds no machine.
 const WARM_UP: u32 = 1;
-/// What OVMF writes when it is done with itself and turns to what it can boot.
-const FIRMWARE_IS_UP: &str = "BdsDxe: ";
 /// The machine of a test that asks for much.
 const LARGE: (u32, u32) = (4, 1024);
 
@@ -44,12 +38,8 @@ pub struct Figures {
     pub machines: [OfMachine; 2],
     /// Isolated tests with 4 CPUs and 1 GiB, on q35.
     pub large: Vec<Sample>,
-    /// Tests in a q35 that booted from a disc by UEFI.
-    pub uefi: Vec<f64>,
-    /// The same by BIOS.
-    pub bios: Vec<f64>,
-    /// OVMF alone, to where it turns to what it can boot.
-    pub firmware: Vec<f64>,
+    /// Tests in a q35 that booted from a disc, for each disc.
+    pub discs: Vec<OfDisc>,
     /// Machines that run at once in a large run.
     pub workers: u32,
 }
@@ -67,18 +57,29 @@ pub struct OfMachine {
     pub many: Vec<f64>,
 }
 
+/// Times with one disc, in ms.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OfDisc {
+    /// What is on it.
+    pub loader: &'static str,
+    /// By UEFI.
+    pub uefi: Vec<f64>,
+    /// By BIOS; none where that cannot start the loader.
+    pub bios: Vec<f64>,
+}
+
 /// What is booted.
 struct Images {
     direct: Image,
-    /// The same kernel on a disc.
-    disc: Option<Disc>,
-    ovmf: Firmware,
+    /// The same kernel on discs.
+    discs: Vec<Disc>,
 }
 
 /// A disc in a machine with either firmware.
 struct Disc {
-    bios: Image,
+    loader: &'static str,
     uefi: Image,
+    bios: Option<Image>,
 }
 
 /// Measures.
@@ -86,14 +87,14 @@ struct Disc {
 /// # Errors
 /// When something does not build, a machine does not come up, or a test does not pass.
 pub fn measure(context: &Context, parts: Parts) -> Result<Figures> {
-    let images = Images::new(context, parts)?;
+    let images = Images::new(context)?;
     let stage = Stage::new(context, &images.direct)?;
     let mut figures = Figures { workers: host_cpus(), ..Figures::default() };
     let block = |parts: Parts, times, figures: &mut Figures| {
         for (kind, machine) in MACHINES.into_iter().zip(&mut figures.machines) {
             on_machine(&stage, &images, kind, parts, times, machine)?;
         }
-        if parts.boots { boots(context, &stage, &images, times, figures) } else { Ok(()) }
+        if parts.boots { boots(&stage, &images, times, figures) } else { Ok(()) }
     };
     // Everything comes into the host's caches.
     block(Parts { many: false, ..parts }, 1, &mut Figures::default())?;
@@ -132,49 +133,40 @@ fn on_machine(
 }
 
 /// A block of what only q35 can do.
-fn boots(context: &Context, stage: &Stage<'_>, images: &Images, times: u32, figures: &mut Figures) -> Result<()> {
+fn boots(stage: &Stage<'_>, images: &Images, times: u32, figures: &mut Figures) -> Result<()> {
     let run = |image, shape, isolation, jobs, times| stage.run(&Run { image, shape, isolation, jobs, times });
     let (cpus, memory) = (LARGE.0, Memory::from_mib(LARGE.1).context("no such amount of memory")?);
     let large = Shape { cpus, memory, ..Shape::default() };
     let jobs = cpus.min(host_cpus());
     figures.large.extend(counted(&run(&images.direct, large, Isolation::Test, jobs, WARM_UP + times)?.samples));
-    if let Some(disc) = &images.disc {
+    figures.discs.resize(images.discs.len(), OfDisc::default());
+    for (disc, figures) in images.discs.iter().zip(&mut figures.discs) {
         let boot = |image| run(image, Shape::default(), Isolation::Boot, 1, times);
-        figures.bios.extend(times_of(&boot(&disc.bios)?.samples));
+        figures.loader = disc.loader;
         figures.uefi.extend(times_of(&boot(&disc.uefi)?.samples));
-        return Ok(());
-    }
-    let ovmf = Guest {
-        name: "OVMF".to_owned(),
-        arguments: images.ovmf.arguments(),
-        marker: FIRMWARE_IS_UP,
-        limit: Duration::from_secs(60),
-    };
-    for _ in 0..times {
-        let took = time_to_marker(&context.emulator, Kind::Q35.name(), &ovmf, &context.interrupts)?;
-        figures.firmware.push(took.as_secs_f64() * 1e3);
+        if let Some(bios) = &disc.bios {
+            figures.bios.extend(times_of(&boot(bios)?.samples));
+        }
     }
     Ok(())
 }
 
 impl Images {
-    fn new(context: &Context, parts: Parts) -> Result<Self> {
+    fn new(context: &Context) -> Result<Self> {
         let direct = images::image(&context.workspace, Build { release: false, tests: true }, &context.interrupts)?;
-        let ovmf = match parts.boots {
-            true => Firmware::Uefi { code: Component::Firmware.find().map_err(anyhow::Error::msg)?.place },
-            false => Firmware::Bios,
-        };
-        let limine = context.limine.as_ref().filter(|_| parts.boots);
-        let disc = limine.map(|limine| disc(context, limine, &direct, &ovmf)).transpose()?;
-        Ok(Self { direct, disc, ovmf })
+        let discs = context.loaders.iter().map(|loader| disc(context, loader, &direct)).collect::<Result<_>>()?;
+        Ok(Self { direct, discs })
     }
 }
 
-fn disc(context: &Context, limine: &Limine, direct: &Image, ovmf: &Firmware) -> Result<Disc> {
+fn disc(context: &Context, loader: &Loader, direct: &Image) -> Result<Disc> {
     let command_line = Configuration::serving(Shape::default(), Accelerator::Tcg, 1).command_line;
-    let disc = limine.disc(&size::kernel(direct)?, &command_line, &context.workspace.cache().join("peers"))?;
-    let image = |firmware: &Firmware| Image::on_medium(&direct.elf, &disc, Attach::Cd, firmware.clone());
-    Ok(Disc { bios: image(&Firmware::Bios), uefi: image(ovmf) })
+    let content = Content { elf: &direct.elf, command_line: &command_line, keep_log: None };
+    let made = loader.make(&context.workspace, &context.interrupts)?;
+    let disc = made.store(&content, Format::Iso, &context.workspace.cache().join("media"))?;
+    let image = |firmware| Image::on_medium(&direct.elf, &disc, Attach::Cd, firmware);
+    let bios = matches!(loader, Loader::Limine(_)).then(|| image(Firmware::Bios));
+    Ok(Disc { loader: loader.name(), uefi: image(Firmware::uefi()?), bios })
 }
 
 /// Without those that are for warming up.

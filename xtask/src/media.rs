@@ -1,0 +1,180 @@
+//! Makes media that boot the kernel.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hasher};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+pub use steward_boot_media::Format;
+use steward_boot_media::{Recipe, limine, write};
+use steward_harness::image::strip;
+use steward_harness::process::Interrupts;
+
+use crate::images;
+use crate::limine::Source;
+use crate::preflight::components::Component;
+use crate::workspace::{UEFI, Workspace};
+
+/// How many media stay however old they are, and how old one beyond those may get.
+const KEPT: usize = 8;
+const OLDEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is on a medium for the firmware to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loader {
+    /// Our own, by UEFI.
+    Steward,
+    /// Genuine Limine, by UEFI and by BIOS.
+    Limine(Source),
+}
+
+impl Loader {
+    /// Its name, for people.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Steward => "our loader",
+            Self::Limine(_) => "Limine",
+        }
+    }
+
+    /// What making media with it needs.
+    #[must_use]
+    pub fn components(&self) -> Vec<Component> {
+        match self {
+            Self::Steward => vec![Component::RustTarget(UEFI)],
+            Self::Limine(Source::Git(_)) => vec![Component::Compiler, Component::Git],
+            Self::Limine(_) => vec![Component::Compiler],
+        }
+    }
+
+    /// Builds it, or gets it from where it is.
+    ///
+    /// # Errors
+    /// When our loader does not build, or there is no Limine.
+    pub fn make(&self, workspace: &Workspace, interrupts: &Interrupts) -> Result<Made> {
+        match self {
+            Self::Steward => Ok(Made::Steward { efi: read(&images::uefi_loader(workspace, interrupts)?)? }),
+            Self::Limine(source) => Ok(Made::Limine(Box::new(source.open(interrupts)?))),
+        }
+    }
+}
+
+/// A loader that is there.
+pub enum Made {
+    /// Our own.
+    Steward {
+        /// The UEFI application.
+        efi: Vec<u8>,
+    },
+    /// Limine's files.
+    Limine(Box<limine::Release>),
+}
+
+/// What goes onto a medium beside the loader.
+#[derive(Clone, Copy, Debug)]
+pub struct Content<'a> {
+    /// The kernel's ELF file as it was linked. What only debuggers read is left out.
+    pub elf: &'a Path,
+    /// The kernel's command line.
+    pub command_line: &'a str,
+    /// How the log files are called that our loader keeps; `None` for no log files.
+    pub keep_log: Option<&'a str>,
+}
+
+impl Made {
+    /// Writes a medium to `path`: it appears there whole or not at all.
+    ///
+    /// # Errors
+    /// When the kernel is none, or the medium cannot be made or written; the error names the file and says why.
+    pub fn write(&self, content: &Content<'_>, format: Format, path: &Path) -> Result<()> {
+        let Content { elf, command_line, keep_log } = *content;
+        let kernel = strip(&read(elf)?).map_err(anyhow::Error::msg);
+        let kernel = kernel.with_context(|| format!("{} is no kernel that can be booted", elf.display()))?;
+        let loader = match self {
+            Self::Steward { efi } => steward_boot_media::Loader::Steward { efi },
+            Self::Limine(release) => steward_boot_media::Loader::Limine(release),
+        };
+        let recipe = Recipe { loader, kernel: &kernel, command_line, modules: &[], keep_log, timeout: 0 };
+        Ok(write(&recipe, format, path)?)
+    }
+
+    /// Writes a medium into the directory under a name made of its content, so that no other run replaces it; gives its
+    /// path. Those that nobody has asked for since yesterday are removed.
+    ///
+    /// # Errors
+    /// As for [`Made::write`].
+    pub fn store(&self, content: &Content<'_>, format: Format, directory: &Path) -> Result<PathBuf> {
+        fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        let made = tempfile::Builder::new().prefix(".new-").tempdir_in(directory);
+        let made = made.with_context(|| format!("cannot make a directory in {}", directory.display()))?;
+        let new = made.path().join("medium");
+        self.write(content, format, &new)?;
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&read(&new)?);
+        let path = directory.join(format!("{:016x}.{}", hasher.finish(), extension(format)));
+        fs::rename(&new, &path).with_context(|| format!("cannot write {}", path.display()))?;
+        prune(directory);
+        Ok(path)
+    }
+}
+
+/// How the names of such files end.
+#[must_use]
+pub fn extension(format: Format) -> &'static str {
+    match format {
+        Format::Iso => "iso",
+        Format::Disk => "img",
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Another run may remove the same files at this moment, so nothing here can fail.
+fn prune(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    let age = |entry: &fs::DirEntry| entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+    let files = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    let mut files: Vec<_> = files.filter_map(|entry| Some((age(&entry)?, entry.path()))).collect();
+    files.sort();
+    for (_, path) in files.into_iter().skip(KEPT).filter(|(age, _)| *age > OLDEST) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn old_media_go_and_the_newest_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let old = SystemTime::now() - 3 * OLDEST;
+        for number in 0..KEPT + 4 {
+            let file = File::create(directory.path().join(number.to_string())).unwrap();
+            file.set_modified(old).unwrap();
+        }
+        File::create(directory.path().join("new")).unwrap();
+        prune(directory.path());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), KEPT);
+        assert!(directory.path().join("new").exists());
+    }
+
+    #[test]
+    fn a_file_that_is_no_kernel_is_refused_by_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let elf = directory.path().join("kernel");
+        fs::write(&elf, "#!/bin/sh").unwrap();
+        let content = Content { elf: &elf, command_line: "", keep_log: None };
+        let made = Made::Steward { efi: vec![0; 512] };
+        let error = format!("{:#}", made.store(&content, Format::Iso, directory.path()).unwrap_err());
+        assert!(error.contains(&elf.display().to_string()) && error.contains("no kernel"), "{error}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "something was left behind");
+    }
+}
