@@ -50,7 +50,7 @@ pub fn loader(workspace: &Workspace, interrupts: &Interrupts) -> Result<PathBuf>
 /// # Errors
 /// As for [`kernel`].
 pub fn uefi_loader(workspace: &Workspace, interrupts: &Interrupts) -> Result<PathBuf> {
-    let arguments = ["--package", UEFI_LOADER];
+    let arguments = ["--package", UEFI_LOADER, "--bin", UEFI_LOADER];
     cargo_build(workspace, UEFI, true, &arguments, interrupts).context("the UEFI loader does not build")?;
     Ok(directory(workspace, UEFI, true).join(UEFI_LOADER).with_extension("efi"))
 }

@@ -22,7 +22,7 @@ pub const GUEST: &str = "steward-harness-guest";
 /// Package of the kernels that test the harness.
 pub const FIXTURES: &str = "steward-fixtures";
 
-/// Packages that build for no operating system and not for [`BARE_METAL`], each with its target.
+/// Packages whose programs are for another target than [`BARE_METAL`], each with it. Some of one may build on the host too.
 const ELSEWHERE: [(&str, &str); 1] = [(UEFI_LOADER, UEFI)];
 
 /// This workspace as `cargo metadata` describes it, without its external dependencies.
@@ -95,15 +95,17 @@ impl Workspace {
         directory.strip_prefix(&self.metadata.workspace_root).unwrap_or(directory).as_str().to_owned()
     }
 
-    /// Packages that only build without an operating system, the members that are no default members, by the targets
-    /// that they build for. No target is without packages.
+    /// Packages with programs that run without an operating system, by the targets that those build for: the members that
+    /// are no default members, and those that have a target of their own. No target is without packages.
     #[must_use]
-    pub fn bare_metal_only(&self) -> BTreeMap<&'static str, Vec<&Package>> {
+    pub fn bare_metal(&self) -> BTreeMap<&'static str, Vec<&Package>> {
         let hosted: BTreeSet<_> = self.metadata.workspace_default_members.iter().collect();
         let mut by_target = BTreeMap::<_, Vec<_>>::new();
-        for package in self.packages().into_iter().filter(|package| !hosted.contains(&package.id)) {
+        for package in self.packages() {
             let elsewhere = ELSEWHERE.iter().find(|(name, _)| *name == package.name.as_str());
-            by_target.entry(elsewhere.map_or(BARE_METAL, |(_, target)| target)).or_default().push(package);
+            if elsewhere.is_some() || !hosted.contains(&package.id) {
+                by_target.entry(elsewhere.map_or(BARE_METAL, |(_, target)| target)).or_default().push(package);
+            }
         }
         by_target
     }
@@ -147,7 +149,7 @@ mod tests {
     #[test]
     fn the_kernel_is_bare_metal_and_this_program_is_not() {
         let workspace = Workspace::load().unwrap();
-        let packages = workspace.bare_metal_only();
+        let packages = workspace.bare_metal();
         let names = |target| packages[target].iter().map(|package| package.name.as_str()).collect::<Vec<_>>();
         assert!([KERNEL, LOADER, FIXTURES].iter().all(|name| names(BARE_METAL).contains(name)), "{packages:?}");
         assert_eq!(names(UEFI), [UEFI_LOADER]);

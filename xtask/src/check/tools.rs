@@ -37,7 +37,7 @@ pub fn clippy_bare_metal(context: &Context) -> Result<Faults> {
 /// `cargo doc` over the default members and over the bare-metal binaries, with warnings denied.
 pub fn docs(context: &Context) -> Result<Faults> {
     let mut faults = cargo(context, &["doc", "--quiet", "--no-deps"], "")?;
-    for (target, packages) in context.workspace.bare_metal_only() {
+    for (target, packages) in context.workspace.bare_metal() {
         let mut arguments: Vec<String> = ["doc", "--quiet", "--no-deps", "--target", target].map(String::from).into();
         for package in packages {
             arguments.extend(["-p".to_owned(), package.name.to_string()]);
@@ -53,7 +53,7 @@ const FEATURES: &str = "--features";
 /// inside of them, and the feature `ktest` of those that have it.
 fn bare_metal_selections(workspace: &Workspace) -> Vec<(&'static str, bool, Vec<String>)> {
     let mut selections = Vec::new();
-    for (target, packages) in workspace.bare_metal_only() {
+    for (target, packages) in workspace.bare_metal() {
         let binaries: Vec<_> = packages.iter().map(|package| package.name.as_str()).collect();
         for with_tests in [false, true] {
             let mut arguments = Vec::new();
