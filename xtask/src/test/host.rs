@@ -15,7 +15,7 @@ use super::scratch::Scratch;
 use super::tied;
 use crate::out::say;
 use crate::style;
-use crate::workspace::{BARE_METAL, FIXTURES, LOADER, Workspace};
+use crate::workspace::{BARE_METAL, FIXTURES, KERNEL, LOADER, UEFI, UEFI_LOADER, Workspace};
 
 /// Which host tests are meant.
 #[derive(Clone, Copy, Default)]
@@ -115,10 +115,17 @@ fn build(workspace: &Workspace, run: &Run<'_>) -> Result<bool> {
         return Ok(false);
     }
     if run.choice.filters.is_empty() {
-        let kernels: [&[&str]; 2] = [&["--package", LOADER, "--release"], &["--package", FIXTURES]];
-        for arguments in kernels {
+        let kernel = ["--package", KERNEL, "--features", "ktest"];
+        let guests: [(&str, &[&str]); 5] = [
+            (BARE_METAL, &["--package", LOADER, "--release"]),
+            (BARE_METAL, &["--package", FIXTURES]),
+            (BARE_METAL, &kernel),
+            (BARE_METAL, &[&kernel[..], &["--release"]].concat()),
+            (UEFI, &["--package", UEFI_LOADER, "--bin", UEFI_LOADER, "--release"]),
+        ];
+        for (target, arguments) in guests {
             let mut command = cargo(workspace, "build");
-            command.args(["--quiet", "--target", BARE_METAL]).args(arguments);
+            command.args(["--quiet", "--target", target]).args(arguments);
             // The test that needs it says what is wrong with it.
             build(command)?;
         }

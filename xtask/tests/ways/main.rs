@@ -1,0 +1,109 @@
+//! The kernel by every way to boot it: images are made as a person makes them, and machines are started with them as
+//! firmware starts real ones.
+#![forbid(unsafe_code)]
+
+mod broken;
+mod built;
+mod ktap;
+mod limine;
+mod logs;
+mod machine;
+mod memory;
+mod picture;
+
+use std::fs;
+
+use steward_harness::image::Attach;
+use steward_harness::machine::{Memory, Shape};
+
+use built::{disk, image, iso, text, xtask};
+use machine::{Machine, Parts};
+use picture::{has, rows};
+
+#[test]
+fn the_same_sources_give_the_same_bytes() {
+    for (first, options) in [(iso(), &[][..]), (disk(), &["--format", "disk"])] {
+        let name = format!("again-{}", first.file_name().unwrap().display());
+        let second = image(&name, options);
+        assert!(fs::read(first).unwrap() == fs::read(&second).unwrap(), "{} differs", second.display());
+    }
+}
+
+#[test]
+fn run_boots_by_uefi_and_prints_nothing_but_what_its_commands_do() {
+    let output = xtask(&["run", "--firmware", "uefi", "--accel", "tcg", "--command", "mem"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    memory::sums_to(128, &text(&output.stdout));
+}
+
+#[test]
+fn the_iso_boots_from_a_stick_with_four_cpus() {
+    let shape = Shape { cpus: 4, ..Shape::default() };
+    let mut machine = Machine::start(Parts { shape, ..Parts::new(iso(), Attach::Usb) });
+    memory::sums_to(128, &machine.answers("mem"));
+    assert!(machine.answers("cpu").contains('3'), "the fourth CPU is not listed");
+}
+
+#[test]
+fn the_disk_boots_from_virtio_with_64_mib() {
+    with_memory(Attach::Virtio, 64);
+}
+
+#[test]
+fn the_disk_boots_from_ahci_with_8_gib() {
+    with_memory(Attach::Ahci, 8 << 10);
+}
+
+#[test]
+fn the_disk_boots_from_nvme() {
+    with_memory(Attach::Nvme, 128);
+}
+
+#[test]
+fn the_disk_boots_from_a_stick() {
+    with_memory(Attach::Usb, 256);
+}
+
+fn with_memory(attach: Attach, mib: u32) {
+    let shape = Shape { memory: Memory::from_mib(mib).unwrap(), ..Shape::default() };
+    let mut machine = Machine::start(Parts { shape, ..Parts::new(disk(), attach) });
+    memory::sums_to(mib.into(), &machine.answers("mem"));
+}
+
+#[test]
+fn without_a_serial_line_screen_and_keyboard_are_enough() {
+    let mut machine = Machine::start(Parts { serial: false, screen: true, ..Parts::new(iso(), Attach::Cd) });
+    let prompt = |rows: &[String]| rows.iter().rfind(|row| !row.is_empty()).is_some_and(|row| row.trim() == "steward>");
+    machine.shows("prompt", |picture| prompt(&rows(picture)).then_some(()));
+    machine.types("help\r");
+    machine.shows("help", |picture| has(picture, "say what the machine's memory is used for").then_some(()));
+    machine.types("mem\r");
+    let table = machine.shows("table of memory", |picture| {
+        let rows = rows(picture);
+        let start = rows.iter().rposition(|row| row.contains("steward> mem"))? + 1;
+        prompt(&rows).then(|| rows[start..].join("\n"))
+    });
+    memory::sums_to(128, &table);
+    machine.types("panic It's \"over\" & done!\r");
+    let report = machine.shows("report of a panic", |picture| {
+        let rows = rows(picture);
+        rows.iter().any(|row| row.contains("It's \"over\" & done!") && !row.contains("steward>")).then_some(rows)
+    });
+    let frames = report.iter().filter(|row| row.contains("0xffffffff8")).count();
+    assert!(frames >= 3, "no backtrace:\n{}", report.join("\n"));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_named_with_the_reason() {
+    for (place, why) in [
+        ("/no/such/directory/steward.iso", "No such file or directory"),
+        ("/proc/self/steward.iso", "/proc/self"),
+        ("/dev/null", "/dev/null"),
+        (env!("CARGO_TARGET_TMPDIR"), env!("CARGO_TARGET_TMPDIR")),
+    ] {
+        let output = xtask(&["image", "--output", place]);
+        let errors = text(&output.stderr);
+        assert!(!output.status.success() && errors.starts_with("error: ") && errors.contains(why), "{place}: {errors}");
+        assert!(output.stdout.is_empty());
+    }
+}
