@@ -36,7 +36,8 @@ use crate::workspace::{BARE_METAL, Workspace};
 pub struct Options {
     #[command(flatten)]
     way: way::Options,
-    /// Show the machine's screen in a window. Not with a direct boot, which sets up no screen
+    /// Show the machine's screen in a window, or by VNC where there is no desktop. Not with a direct boot, which sets up no
+    /// screen
     #[arg(long)]
     gui: bool,
     /// Machine type: q35, pc or microvm
@@ -88,7 +89,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     options.commands.iter().try_for_each(|line| check_line(line))?;
     options.way.check(options.machine)?;
     let screen = screen(options.gui, options.way.firmware)?;
-    preflight::require(&[Component::Qemu, Component::RustTarget(BARE_METAL)], options.consent)?;
+    let firmware = (options.way.firmware == Firmware::Uefi).then_some(Component::Firmware);
+    let needed: Vec<_> = [Component::Qemu, Component::RustTarget(BARE_METAL)].into_iter().chain(firmware).collect();
+    preflight::require(&needed, options.consent)?;
     let workspace = Workspace::load()?;
     let way = options.way.way(options.machine, &workspace)?;
     preflight::require(&way.components(), options.consent)?;

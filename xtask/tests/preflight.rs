@@ -125,3 +125,12 @@ fn a_qemu_that_the_user_names_is_never_replaced() {
     assert_eq!(outcome.calls, "");
     assert!(!outcome.success && outcome.errors.contains("STEWARD_QEMU"), "{}", outcome.errors);
 }
+
+#[test]
+fn a_firmware_that_the_user_names_is_never_replaced() {
+    let environment = [("CI", "true"), ("STEWARD_OVMF", "/no/such/firmware")];
+    let outcome = Machine::new(&Install::Brings("7.2.0")).run(&["--firmware", "uefi"], &environment);
+    assert_eq!(outcome.calls, "");
+    assert!(!outcome.success && outcome.errors.contains("STEWARD_OVMF"), "{}", outcome.errors);
+    assert!(outcome.errors.contains("/no/such/firmware"), "{}", outcome.errors);
+}

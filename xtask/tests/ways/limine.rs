@@ -1,8 +1,9 @@
 //! The same by genuine Limine, where a directory with it is named.
 
+use std::env;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::{env, io::Write as _};
 
 use steward_harness::image::{Attach, Firmware};
 
@@ -10,17 +11,23 @@ use crate::built::image;
 use crate::machine::{Machine, Parts};
 use crate::memory;
 
-/// The image of this format with Limine; `None`, with a word on standard error, when no directory is named.
-fn with_limine(format: &str) -> Option<PathBuf> {
+/// The directory that is named, if one is; else a word on standard error, once.
+pub fn directory() -> Option<PathBuf> {
     static TOLD: OnceLock<()> = OnceLock::new();
-    let Some(directory) = env::var_os("STEWARD_LIMINE").filter(|directory| !directory.is_empty()) else {
-        // The test's own standard error is shown only when it fails.
+    let directory = env::var_os("STEWARD_LIMINE").filter(|directory| !directory.is_empty()).map(PathBuf::from);
+    if directory.is_none() {
+        // What a test prints in the usual way is shown only when it fails.
         TOLD.get_or_init(|| {
-            let text = "note: not booted by genuine Limine: STEWARD_LIMINE names no directory with it";
-            let _ = writeln!(std::io::stderr(), "{text}");
+            let _ =
+                writeln!(io::stderr(), "note: not booted by genuine Limine: STEWARD_LIMINE names no directory with it");
         });
-        return None;
-    };
+    }
+    directory
+}
+
+/// The image of this format with Limine, where there is one.
+fn with_limine(format: &str) -> Option<PathBuf> {
+    let directory = directory()?;
     let options = ["--format", format, "--bootloader", "limine", "--limine", directory.to_str().unwrap()];
     Some(image(&format!("limine.{format}"), &options))
 }

@@ -53,8 +53,7 @@ impl Machine {
         let interrupts = INTERRUPTS.get_or_init(|| Interrupts::install().unwrap());
         let emulator = EMULATOR.get_or_init(|| Emulator::find().unwrap());
         let Parts { file, attach, firmware, shape, writable, serial, screen } = parts;
-        let boot = Boot::Medium { file: file.into(), attach, writable, firmware };
-        boot.check(&shape).unwrap();
+        let boot = Boot::Medium { file: file.into(), attach, writable, firmware, needs: None };
         let configuration = Configuration {
             slots: 1,
             shape,
@@ -66,6 +65,7 @@ impl Machine {
             screen: if screen { Screen::Hidden } else { Screen::None },
         };
         let image = Image { boot, elf: "no symbols are needed".into() };
+        configuration.check(&image).unwrap();
         let vm = Vm::start(emulator, &configuration, &image, interrupts).unwrap();
         Self { vm, marks: Marks::default(), heard: String::new(), marked: Vec::new() }
     }

@@ -94,6 +94,22 @@ fn without_a_serial_line_screen_and_keyboard_are_enough() {
 }
 
 #[test]
+#[ignore = "tier verify"]
+fn verify_the_kernel_passes_its_tests_whatever_has_booted_it() {
+    let limine = limine::directory().map(|directory| directory.to_str().unwrap().to_owned());
+    let with_limine = limine.iter().flat_map(|directory| {
+        ["uefi", "bios"].map(|firmware| vec!["--firmware", firmware, "--limine", directory.as_str()])
+    });
+    let disk = vec!["--firmware", "uefi", "--medium", "virtio"];
+    for words in [vec!["--firmware", "uefi"], disk].into_iter().chain(with_limine) {
+        let output = xtask(&[&["test", "--kernel-only", "--accel", "tcg"], words.as_slice()].concat());
+        let told = text(&output.stdout);
+        let last = told.lines().last().unwrap_or_default();
+        assert!(output.status.success() && last.contains(" passed, 0 failed"), "{words:?}: {told}");
+    }
+}
+
+#[test]
 fn output_that_cannot_be_written_is_named_with_the_reason() {
     for (place, why) in [
         ("/no/such/directory/steward.iso", "No such file or directory"),
