@@ -84,10 +84,10 @@ fn without_a_serial_line_screen_and_keyboard_are_enough() {
         prompt(&rows).then(|| rows[start..].join("\n"))
     });
     memory::sums_to(128, &table);
-    machine.types("panic It's \"over\" & done!\r");
+    machine.types("panic \"It's over & done!\"\r");
     let report = machine.shows("report of a panic", |picture| {
         let rows = rows(picture);
-        rows.iter().any(|row| row.contains("It's \"over\" & done!") && !row.contains("steward>")).then_some(rows)
+        rows.iter().any(|row| row.contains("It's over & done!") && !row.contains("steward>")).then_some(rows)
     });
     let frames = report.iter().filter(|row| row.contains("0xffffffff8")).count();
     assert!(frames >= 3, "no backtrace:\n{}", report.join("\n"));
