@@ -10,7 +10,7 @@ mod scripted;
 
 use std::{
     fmt,
-    io::{IsTerminal, stdout},
+    io::{IsTerminal, stdin, stdout},
     time::Duration,
 };
 
@@ -205,14 +205,14 @@ impl<'a> Console<'a> {
     fn start(&self, interrupts: &Interrupts) -> Result<Life, Failure> {
         if self.gdb {
             let elf = self.image.elf.display();
-            eprintln!("the machine waits for a debugger: gdb {elf} -ex 'target remote 127.0.0.1:{GDB_PORT}'");
+            hint(&format!("the machine waits for a debugger: gdb {elf} -ex 'target remote 127.0.0.1:{GDB_PORT}'"));
         }
         let mut vm = Vm::start(self.emulator, &self.configuration(), self.image, interrupts)?;
         if self.screen == Screen::Window
             && let Display::Vnc(why) = Display::find(self.emulator)?
             && let Some(address) = vm.vnc_address()
         {
-            eprintln!("the machine's screen is at {address} for VNC viewers, for {why}");
+            hint(&format!("the machine's screen is at {address} for VNC viewers: {why}"));
         }
         Ok(Life::new(vm))
     }
@@ -221,6 +221,11 @@ impl<'a> Console<'a> {
     fn patience(&self) -> Duration {
         if self.gdb { PATIENCE } else { self.silence }
     }
+}
+
+/// A line for the person at the terminal, which may be in raw mode.
+fn hint(text: &str) {
+    eprint!("{text}{}", if stdin().is_terminal() { "\r\n" } else { "\n" });
 }
 
 #[cfg(test)]
