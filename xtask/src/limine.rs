@@ -93,7 +93,8 @@ impl Source {
     fn read(&self) -> Result<Release> {
         let (Self::Option(directory) | Self::Variable(directory) | Self::Fetched(directory) | Self::Git(directory)) =
             self;
-        let release = Release::open(directory).map_err(anyhow::Error::from);
+        // Its text has its cause already.
+        let release = Release::open(directory).map_err(|error| anyhow::Error::msg(error.to_string()));
         release.with_context(|| format!("cannot use Limine from {self}"))
     }
 }

@@ -97,7 +97,8 @@ impl Made {
             Self::Limine(release) => steward_boot_media::Loader::Limine(release),
         };
         let recipe = Recipe { loader, kernel: &kernel, command_line, modules: &[], keep_log, timeout: 0 };
-        Ok(write(&recipe, format, path)?)
+        // Its text has its cause already.
+        write(&recipe, format, path).map_err(|error| anyhow::Error::msg(error.to_string()))
     }
 
     /// Writes a medium into the directory under a name made of its content, so that no other run replaces it; gives its

@@ -74,11 +74,8 @@ fn plans(missing: &[(Component, String)], manager: Option<Manager>) -> Result<Ve
     let from_system: Vec<Component> =
         missing.iter().map(|(component, _)| *component).filter(|c| c.is_system()).collect();
     if !from_system.is_empty() {
-        if from_system.contains(&Component::Qemu) && env::var_os("STEWARD_QEMU").is_some() {
-            bail!("STEWARD_QEMU names the QEMU to use; point it to QEMU 7.2 or newer, or unset it");
-        }
-        if from_system.contains(&Component::Firmware) && env::var_os(FIRMWARE_VARIABLE).is_some() {
-            bail!("{FIRMWARE_VARIABLE} names the UEFI firmware to use; point it to OVMF's code image, or unset it");
+        if let Some((variable, what)) = named_by_the_user(&from_system) {
+            bail!("{variable} names the {what} to use; point it to one that is there, or unset it");
         }
         let Some(manager) = manager else {
             let missing = from_system.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
@@ -104,6 +101,18 @@ fn plans(missing: &[(Component, String)], manager: Option<Manager>) -> Result<Ve
         }
     }
     Ok(plans)
+}
+
+/// The variable by which the user has named one of these components, and what it is. It is never replaced.
+fn named_by_the_user(missing: &[Component]) -> Option<(&'static str, &'static str)> {
+    let variables = [
+        (Component::Qemu, "STEWARD_QEMU", "QEMU (7.2 or newer)"),
+        (Component::Firmware, FIRMWARE_VARIABLE, "code image of OVMF"),
+        (Component::Compiler, "CC", "C compiler"),
+    ];
+    let is_set = |variable: &str| env::var_os(variable).is_some_and(|value| !value.is_empty());
+    let named = variables.into_iter().find(|(component, variable, _)| missing.contains(component) && is_set(variable));
+    named.map(|(_, variable, what)| (variable, what))
 }
 
 /// How to get whatever of `needed` is missing: the command line that installs it, or why there is none. `None` when
