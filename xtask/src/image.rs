@@ -122,6 +122,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let keep_log = options.autorun.map(Autorun::name);
     let content = Content { elf: &elf, command_line: &command_line, keep_log };
     made.write(&content, options.format.format(), &output)?;
+    if uses == Bootloader::Limine && keep_log.is_some() {
+        eprintln!("note: Limine keeps no log; the verdict stays on the screen");
+    }
     say!("{}", report(&output, fs::metadata(&output)?.len(), options.format, uses));
     Ok(ExitCode::SUCCESS)
 }

@@ -21,7 +21,7 @@ fn a_stick_runs_the_tests_and_keeps_the_log_and_the_screen_shows_the_verdict() {
     let shown = machine.hears("# Totals: ");
     machine.hears("ktest-001.log: PASSED");
     machine.shows("verdict", |picture| firmware_shows(picture, "ktest-001.log: PASSED (Totals: pass:").then_some(()));
-    machine.hears("again");
+    machine.hears("Press R to run again");
     drop(machine);
     let log = String::from_utf8(read_file(&stick, "ktest-001.log").unwrap()).unwrap();
     let results = ktap::read(&log).unwrap_or_else(|fault| panic!("{fault} in\n{log}"));
