@@ -50,11 +50,11 @@ impl Run {
         Some(Self { id: number(id)?, base: number(base)? })
     }
 
-    /// What the kernel is told: its command line, and where to keep the log.
+    /// What the kernel is told: where to keep the log, and its command line. In this order, as the kernel cuts long lines.
     #[must_use]
     pub fn command_line(&self, given: &str) -> String {
         let space = if given.is_empty() { "" } else { " " };
-        format!("{given}{space}kept-log={:#x}", self.base)
+        format!("kept-log={:#x}{space}{given}", self.base)
     }
 }
 
@@ -132,8 +132,10 @@ mod tests {
     #[test]
     fn the_kernel_is_told_where_the_log_is() {
         let run = Run { id: 1, base: 0x200_0000 };
-        assert_eq!(run.command_line("autorun=ktest"), "autorun=ktest kept-log=0x2000000");
+        assert_eq!(run.command_line("autorun=ktest"), "kept-log=0x2000000 autorun=ktest");
         assert_eq!(run.command_line(""), "kept-log=0x2000000");
+        // Whatever the kernel cuts off, it is not this.
+        assert!(run.command_line(&"x".repeat(64 << 10)).starts_with("kept-log=0x2000000 x"));
     }
 
     #[test]
