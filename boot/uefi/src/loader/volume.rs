@@ -127,6 +127,9 @@ fn device() -> Result<Handle, String> {
     })
 }
 
+/// Bytes of a file that are read or written at a time: some firmware fails at large pieces (systemd's issue 25911).
+pub const FILE_CHUNK: usize = 1 << 20;
+
 /// The content of a file of a FAT volume; `None` when there is no such file.
 ///
 /// # Errors
@@ -145,9 +148,15 @@ pub fn read_fat(root: &mut Directory, path: &str) -> Result<Option<Vec<u8>>, Str
     };
     let info = file.get_boxed_info::<FileInfo>().map_err(|error| format!("{error}"))?;
     let mut content = room(info.file_size())?;
-    let read = file.read(&mut content).map_err(|error| format!("{error}"))?;
-    if read < content.len() {
-        return Err(format!("only {read} of its {} bytes could be read; the volume is damaged", content.len()));
+    let mut done = 0;
+    while done < content.len() {
+        let end = content.len().min(done + FILE_CHUNK);
+        match file.read(&mut content[done..end]).map_err(|error| format!("{error}"))? {
+            0 => {
+                return Err(format!("only {done} of its {} bytes could be read; the volume is damaged", content.len()));
+            }
+            read => done += read,
+        }
     }
     Ok(Some(content))
 }
