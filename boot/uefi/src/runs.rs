@@ -42,10 +42,12 @@ impl fmt::Display for Run {
 }
 
 impl Run {
-    /// Reads the file of a run; `None` when it has come to its end, and the file holds its log.
+    /// Reads the file of a run; `None` when it has come to its end, and the file holds its log. Behind the line may be the
+    /// rest of a log whose saving was cut short.
     #[must_use]
     pub fn parse(content: &[u8]) -> Option<Self> {
-        let line = str::from_utf8(content).ok()?.strip_suffix('\n')?;
+        let end = content.iter().position(|byte| *byte == b'\n')?;
+        let line = str::from_utf8(&content[..end]).ok()?;
         let (id, base) = line.strip_prefix(BEGIN)?.split_once(BETWEEN)?;
         Some(Self { id: number(id)?, base: number(base)? })
     }
@@ -124,7 +126,9 @@ mod tests {
     fn only_a_run_under_way_is_read_as_one() {
         let line = "# steward: a run is under way, id 0x1f, kept at 0x2000000\n";
         assert_eq!(Run::parse(line.as_bytes()), Some(Run { id: 0x1f, base: 0x200_0000 }));
-        for other in ["", "KTAP version 1\n", &line[1..], &line[..20], &[line, "1..2\n"].concat()] {
+        let half_saved = [line.as_bytes(), b"ok 1\n\xff"].concat();
+        assert_eq!(Run::parse(&half_saved), Run::parse(line.as_bytes()));
+        for other in ["", "KTAP version 1\n", &line[1..], &line[..20], &["1..2\n", line].concat()] {
             assert_eq!(Run::parse(other.as_bytes()), None, "{other}");
         }
     }

@@ -7,7 +7,7 @@ use steward_boot_uefi::runs::{self, Run};
 use steward_boot_uefi::verdict::verdict;
 use steward_kept_log::{self as kept_log, BYTES, Found};
 use uefi::proto::console::text::{Color, Key};
-use uefi::proto::media::file::{Directory, File, FileAttribute, FileMode, FileType};
+use uefi::proto::media::file::{Directory, File, FileAttribute, FileMode, FileSystemInfo, FileType, RegularFile};
 use uefi::runtime::{self, ResetType};
 use uefi::{CString16, Char16, Status};
 
@@ -33,11 +33,12 @@ fn try_begin(name: &str) -> Result<(Run, Workspace), String> {
         let file = runs::file_name(name, number);
         let content = volume::read_fat(&mut root, &file)?.unwrap_or_default();
         if let Some(run) = Run::parse(&content) {
-            end(&mut root, &file, run);
+            end(&mut root, &file, run, content.len());
         }
     }
     let number = last.map_or(1, |last| last.saturating_add(1));
     let file = runs::file_name(name, number);
+    check_room(&mut root)?;
     let mut memory = PLACES
         .into_iter()
         .find_map(|place| Workspace::take_at(place, BYTES).ok())
@@ -46,6 +47,19 @@ fn try_begin(name: &str) -> Result<(Run, Workspace), String> {
     write(&mut root, &file, run.to_string().as_bytes())?;
     kept_log::create(memory.bytes_mut(), run.id);
     Ok((run, memory))
+}
+
+/// Sees whether the volume has room for a whole log, so that a run is not for nothing. Where the firmware does not say, the
+/// file's writing will show.
+fn check_room(root: &mut Directory) -> Result<(), String> {
+    match root.get_boxed_info::<FileSystemInfo>() {
+        Ok(info) if info.free_space() < BYTES as u64 => Err(format!(
+            "this loader's volume is full: a log may need {} KiB, and {} KiB are free",
+            BYTES >> 10,
+            info.free_space() >> 10
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The number of the newest log.
@@ -61,7 +75,7 @@ fn newest(root: &mut Directory, name: &str) -> Result<Option<u32>, String> {
 
 /// Saves the log of a run that has ended, shows how it went, and waits for a key: R goes on to the next
 /// run, any other switches the machine off.
-fn end(root: &mut Directory, file: &str, run: Run) {
+fn end(root: &mut Directory, file: &str, run: Run, file_bytes: usize) {
     let memory = Workspace::take_at(run.base, BYTES);
     let log = match &memory {
         Ok(memory) => kept_log::find(memory.bytes(), run.id).map_err(|lost| lost.to_string()),
@@ -71,7 +85,7 @@ fn end(root: &mut Directory, file: &str, run: Run) {
         Ok(Found { text, finished, .. }) => runs::saved(text, *finished),
         Err(why) => format!("# steward: the log of this run is lost: {why}\n").into_bytes(),
     };
-    let saved = write(root, file, &content);
+    let saved = save(root, file, run, file_bytes, &content);
     let found = log.is_ok();
     match log {
         Ok(found) => show(file, found),
@@ -114,14 +128,19 @@ fn show(file: &str, log: Found<'_>) {
     }
 }
 
-/// Writes a file anew.
-fn write(root: &mut Directory, name: &str, content: &[u8]) -> Result<(), String> {
-    let path = CString16::try_from(name).map_err(|error| format!("{name}: {error:?}"))?;
-    let fault = |what: &str, status: Status| match status {
+/// What went wrong with a file.
+fn fault(name: &str, what: &str, status: Status) -> String {
+    match status {
         Status::WRITE_PROTECTED | Status::ACCESS_DENIED => format!("{name}: the volume cannot be written to"),
         Status::VOLUME_FULL => format!("{name}: the volume is full"),
         status => format!("{name}: {what}: {status}"),
-    };
+    }
+}
+
+/// Writes a file anew; one that cannot be written is not left behind empty.
+fn write(root: &mut Directory, name: &str, content: &[u8]) -> Result<(), String> {
+    let path = CString16::try_from(name).map_err(|error| format!("{name}: {error:?}"))?;
+    let fault = |what: &str, status| fault(name, what, status);
     match root.open(&path, FileMode::ReadWrite, FileAttribute::empty()) {
         Ok(old) => old.delete().map_err(|error| fault("replacing it", error.status()))?,
         Err(error) if error.status() == Status::NOT_FOUND => {}
@@ -130,6 +149,35 @@ fn write(root: &mut Directory, name: &str, content: &[u8]) -> Result<(), String>
     let file = root.open(&path, FileMode::CreateReadWrite, FileAttribute::empty());
     let file = file.and_then(|file| file.into_type()).map_err(|error| fault("creating it", error.status()))?;
     let FileType::Regular(mut file) = file else { return Err(format!("{name}: it is a directory")) };
-    file.write(content).map_err(|error| fault("writing it", error.status()))?;
-    file.flush().map_err(|error| fault("writing it", error.status()))
+    put(&mut file, 0, content).map_err(|error| {
+        // The fault that is told is the first.
+        let _ = file.delete();
+        fault("writing it", error.status())
+    })
+}
+
+/// Writes the log into the file of its run, the place of the note last: until then another reset finds the note, and the
+/// log still in memory. `file_bytes` is what the file has now.
+fn save(root: &mut Directory, name: &str, run: Run, file_bytes: usize, content: &[u8]) -> Result<(), String> {
+    let note = run.to_string().len();
+    if content.len() <= note || content.len() < file_bytes {
+        return write(root, name, content);
+    }
+    let fault = |error: uefi::Error| fault(name, "writing it", error.status());
+    let path = CString16::try_from(name).map_err(|error| format!("{name}: {error:?}"))?;
+    let file = root.open(&path, FileMode::ReadWrite, FileAttribute::empty());
+    let FileType::Regular(mut file) = file.and_then(|file| file.into_type()).map_err(fault)? else {
+        return Err(format!("{name}: it is a directory"));
+    };
+    put(&mut file, note as u64, &content[note..]).map_err(fault)?;
+    put(&mut file, 0, &content[..note]).map_err(fault)
+}
+
+/// Writes bytes at a place in a file, and sees to it that they are on the medium.
+fn put(file: &mut RegularFile, at: u64, content: &[u8]) -> Result<(), uefi::Error> {
+    file.set_position(at)?;
+    for piece in content.chunks(volume::FILE_CHUNK) {
+        file.write(piece).map_err(|error| uefi::Error::from(error.status()))?;
+    }
+    file.flush()
 }
