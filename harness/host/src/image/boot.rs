@@ -43,6 +43,10 @@ pub enum Boot {
     },
 }
 
+/// The least memory, in MiB, that our PVH loader, which lies from 1 MiB on, can say anything in: QEMU puts it there
+/// whether there is memory or not.
+const DIRECT_LEAST_MIB: u32 = 3;
+
 impl Boot {
     /// Every file that decides what the machine does.
     #[must_use]
@@ -95,16 +99,23 @@ impl Boot {
     /// Whether a machine of this shape can be booted so.
     ///
     /// # Errors
-    /// [`Error::Request`] when it cannot: a microvm boots from no medium, and firmware needs some memory for itself.
+    /// [`Error::Request`] when it cannot: a microvm boots from no medium, and firmware and loaders need some memory for themselves.
     pub fn check(&self, shape: &Shape) -> Result<(), Error> {
-        let Self::Medium { firmware, needs, .. } = self else { return Ok(()) };
-        if shape.kind == Kind::Microvm {
-            return Err(Error::Request("a microvm boots from no medium: it needs --firmware direct".into()));
-        }
-        let (name, memory) = (firmware.name(), shape.memory);
+        let memory = shape.memory;
         let too_little = |who: String, least: u32| {
             Err(Error::Request(format!("{who} needs at least {least} MiB of memory, and this machine has {memory}")))
         };
+        let Self::Medium { firmware, needs, .. } = self else {
+            return if memory.mib() < DIRECT_LEAST_MIB {
+                too_little("a direct boot".into(), DIRECT_LEAST_MIB)
+            } else {
+                Ok(())
+            };
+        };
+        if shape.kind == Kind::Microvm {
+            return Err(Error::Request("a microvm boots from no medium: it needs --firmware direct".into()));
+        }
+        let name = firmware.name();
         match (firmware.least_memory(), *needs) {
             (least, _) if memory.mib() < least => too_little(name.into(), least),
             (_, Some(least)) if memory < least => too_little(format!("the loader, started by {name},"), least.mib()),
@@ -169,7 +180,7 @@ mod tests {
     fn a_machine_that_cannot_boot_from_a_medium_is_told_why() {
         let microvm = Shape { kind: Kind::Microvm, ..Shape::default() };
         let small = Shape { memory: Memory::from_mib(40).unwrap(), ..Shape::default() };
-        let why = |boot: &Boot, shape| boot.check(shape).unwrap_err().to_string();
+        let why = |boot: &Boot, shape: &Shape| boot.check(shape).unwrap_err().to_string();
         assert!(why(&on_cd(Firmware::Bios), &microvm).contains("--firmware direct"));
         let little = why(&on_cd(uefi()), &small);
         assert!(little.contains("at least 48 MiB") && little.contains("40M"), "{little}");
@@ -178,6 +189,10 @@ mod tests {
         assert!(little.contains("loader") && little.contains("112 MiB") && little.contains("64M"), "{little}");
         assert!(hungry.check(&Shape::default()).is_ok());
         let direct = Boot::Direct { kernel: "k".into(), initrd: None };
+        let tiny = |mib| Shape { memory: Memory::from_mib(mib).unwrap(), ..Shape::default() };
+        assert!(why(&direct, &tiny(1)).contains("at least 3 MiB"));
+        assert!(direct.check(&tiny(3)).is_ok());
+        assert!(why(&on_cd(Firmware::Bios), &tiny(1)).contains("at least 4 MiB"));
         for (boot, shape) in [(on_cd(Firmware::Bios), small), (on_cd(uefi()), Shape::default()), (direct, microvm)] {
             assert!(boot.check(&shape).is_ok(), "{boot:?} on {shape}");
         }
