@@ -36,7 +36,7 @@ fn try_begin(name: &str) -> Result<(Run, Workspace), String> {
             end(&mut root, &file, run, content.len());
         }
     }
-    let number = last.map_or(1, |last| last.saturating_add(1));
+    let number = last.unwrap_or(0).checked_add(1).ok_or("the newest log has the highest number; rename it")?;
     let file = runs::file_name(name, number);
     check_room(&mut root)?;
     let mut memory = PLACES
