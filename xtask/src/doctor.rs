@@ -9,7 +9,7 @@ use steward_harness::accel::{self, Request};
 use steward_harness::process::Interrupts;
 
 use crate::images::{self, Build};
-use crate::limine::Source;
+use crate::limine::{Source, VARIABLE};
 use crate::out::say;
 use crate::preflight::components::{Component, first_line, locate};
 use crate::preflight::{self, packages::Manager};
@@ -73,7 +73,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let mut lines: Vec<Line> = ["rustc", "cargo", "rustfmt", "cargo-clippy"].map(tool).into();
     lines.extend(NEEDED.map(|component| component_line(component, Status::Missing)));
     lines.extend(OPTIONAL.map(|component| component_line(component, Status::Optional)));
-    lines.push(limine_line(&Source::choose(None, &workspace)));
+    let limine = limine_line(&Source::choose(None, &workspace));
+    let limine_fault = limine.status == Status::Missing;
+    lines.push(limine);
     lines.push(manager_line(Manager::detect()));
     say!("{}", table(&lines).trim_end());
     let mut healthy = lines.iter().all(|line| line.status != Status::Missing);
@@ -93,6 +95,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     say!("{}", style::bad("something needed is missing"));
     if let Some(fix) = preflight::fix(&NEEDED) {
         say!("{fix}");
+    } else if limine_fault {
+        say!("{VARIABLE} names the directory of a binary release of Limine; point it to one, or unset it");
     }
     Ok(ExitCode::FAILURE)
 }

@@ -6,17 +6,13 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use steward_harness::image::{self as harness, Attach, Image};
-use steward_harness::machine::{Kind, Memory};
+use steward_harness::machine::Kind;
 use steward_harness::process::Interrupts;
 
 use crate::limine::Source;
 use crate::media::{self, Content, Loader};
 use crate::preflight::components::Component;
 use crate::workspace::Workspace;
-
-/// The least memory, in MiB, with which Limine starts a kernel by UEFI. With 112 MiB, version 8.2 under OVMF stops: "High
-/// memory allocator: Out of memory".
-const LIMINE_BY_UEFI: u32 = 120;
 
 /// The options of every command that boots the kernel.
 #[derive(Args, Clone, Debug, Default)]
@@ -236,8 +232,7 @@ impl Ready {
         let content = Content { elf: &direct.elf, command_line, keep_log: None };
         let file = made.store(&content, medium.format(), &workspace.cache().join("media"))?;
         let image = Image::on_medium(&direct.elf, &file, medium.attach(), firmware);
-        let least = Memory::from_mib(LIMINE_BY_UEFI).filter(|_| *uefi && matches!(made, media::Made::Limine(_)));
-        Ok(match least {
+        Ok(match made.least_memory(*uefi) {
             Some(memory) => image.needing(memory),
             None => image,
         })

@@ -110,6 +110,24 @@ fn verify_the_kernel_passes_its_tests_whatever_has_booted_it() {
 }
 
 #[test]
+fn a_machine_with_too_little_memory_is_refused_before_it_is_started() {
+    let mut ways = vec![("2M", vec!["--firmware", "direct"]), ("52M", vec!["--firmware", "uefi"])];
+    let limine = limine::directory().map(|directory| directory.to_str().unwrap().to_owned());
+    if let Some(directory) = &limine {
+        ways.push(("64M", vec!["--firmware", "uefi", "--limine", directory]));
+        ways.push(("4M", vec!["--firmware", "bios", "--limine", directory]));
+    }
+    for (memory, way) in ways {
+        for command in [&["run", "--command", "mem"][..], &["test", "--kernel-only"]] {
+            let output = xtask(&[command, &["--accel", "tcg", "--memory", memory], &way].concat());
+            let errors = text(&output.stderr);
+            let told = errors.contains("needs at least") && errors.contains(&format!("this machine has {memory}"));
+            assert!(!output.status.success() && told, "{command:?} {way:?}: {errors}");
+        }
+    }
+}
+
+#[test]
 fn output_that_cannot_be_written_is_named_with_the_reason() {
     for (place, why) in [
         ("/no/such/directory/steward.iso", "No such file or directory"),
