@@ -23,7 +23,7 @@ use crate::test::kernel::{self, Kernel};
 use crate::test::libtest::Totals;
 use crate::test::{end, heading, host, outputs, properties, replay};
 use crate::way::Way;
-use crate::workspace::{BARE_METAL, Workspace};
+use crate::workspace::{BARE_METAL, UEFI, Workspace};
 
 mod nextest;
 
@@ -58,13 +58,17 @@ Examples:
 pub const MACHINES: [(Kind, u32); 6] =
     [(Kind::Q35, 1), (Kind::Pc, 1), (Kind::Microvm, 1), (Kind::Q35, 2), (Kind::Q35, 4), (Kind::Q35, 64)];
 
+/// Some host tests of the tier boot by UEFI.
+const NEEDED: [Component; 4] =
+    [Component::Qemu, Component::Firmware, Component::RustTarget(BARE_METAL), Component::RustTarget(UEFI)];
+
 /// Runs all of it.
 ///
 /// # Errors
 /// When something needed is missing, or a step cannot be begun.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
-    preflight::require(&[Component::Qemu, Component::RustTarget(BARE_METAL)], options.consent)?;
+    preflight::require(&NEEDED, options.consent)?;
     let interrupts = Interrupts::install()?;
     let budget = Budget::of(Tier::Verify);
     let verify = Verify { options, workspace, interrupts: &interrupts, budget: &budget };
