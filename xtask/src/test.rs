@@ -131,7 +131,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         return replay::run(&workspace, id, options.run.listen.as_deref(), options.consent);
     }
     // Before anything is installed, built or run.
-    let reports = Reports::open(&options.run)?;
+    let reports = Reports::open(&options.run, options.way.words())?;
     preflight::require(&needed(options, &way), options.consent)?;
     if options.run.gdb_on_fail {
         preflight::require(&replay::NEEDED, options.consent)?;
@@ -214,7 +214,9 @@ impl All<'_> {
         let machine = &self.options.run.machine;
         let kernel = Kernel::build(&self.workspace, &self.way, machine.accel, &self.interrupts)?;
         let symbols = Rc::new(Symbols::of(&kernel.image.elf));
-        let mut sinks = outputs(json).open(stdout(), Rc::clone(&symbols))?;
+        let mut outputs = outputs(json);
+        outputs.style.options = self.options.way.words();
+        let mut sinks = outputs.open(stdout(), Rc::clone(&symbols))?;
         for recorder in self.reports.recorders(&symbols, &kernel.facts())? {
             sinks.push(recorder);
         }

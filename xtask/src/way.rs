@@ -9,6 +9,7 @@ use steward_harness::image::{self as harness, Attach, Image};
 use steward_harness::machine::Kind;
 use steward_harness::process::Interrupts;
 
+use crate::image::quoted;
 use crate::limine::Source;
 use crate::media::{self, Content, Loader};
 use crate::preflight::components::Component;
@@ -112,6 +113,21 @@ impl Options {
     pub fn are_given(&self) -> bool {
         let Self { firmware, bootloader, limine, medium } = self;
         *firmware != Firmware::Direct || bootloader.is_some() || limine.is_some() || medium.is_some()
+    }
+
+    /// The options as they were given, each after a space, quoted as a shell takes them.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let Self { firmware, bootloader, limine, medium } = self;
+        let name = |value: Option<clap::builder::PossibleValue>| value.map(|value| value.get_name().to_owned());
+        let firmware = (*firmware != Firmware::Direct).then(|| firmware.to_possible_value()).flatten();
+        let words = [
+            ("--firmware", name(firmware)),
+            ("--bootloader", name(bootloader.and_then(|value| value.to_possible_value()))),
+            ("--limine", limine.as_deref().map(quoted)),
+            ("--medium", name(medium.and_then(|value| value.to_possible_value()))),
+        ];
+        words.into_iter().filter_map(|(option, value)| Some(format!(" {option} {}", value?))).collect()
     }
 
     /// Whether the firmware is UEFI, and what it starts; `None` for a direct boot.
@@ -264,6 +280,14 @@ mod tests {
 
     fn decide(words: &[&str]) -> Result<Option<(bool, Bootloader)>> {
         Line::try_parse_from([&["run"], words].concat())?.options.decide(Kind::Q35)
+    }
+
+    #[test]
+    fn the_options_can_be_typed_again() {
+        let words = |words: &[&str]| Line::try_parse_from([&["run"], words].concat()).unwrap().options.words();
+        assert_eq!(words(&[]), "");
+        let given = ["--firmware", "uefi", "--bootloader", "limine", "--limine", "/a b", "--medium", "usb"];
+        assert_eq!(words(&given), " --firmware uefi --bootloader limine --limine '/a b' --medium usb");
     }
 
     #[test]

@@ -132,6 +132,7 @@ fn outputs(cli: &Cli) -> Outputs {
             output: cli.nocapture,
             progress: terminal,
             command: "cargo test --target x86_64-unknown-none --package steward-kernel --".into(),
+            options: String::new(),
         },
         junit: cli.options.junit.clone(),
         html: cli.options.html.clone(),

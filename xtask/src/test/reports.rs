@@ -27,15 +27,18 @@ pub struct Reports {
     /// Those that tell of machines, and have nothing to tell of host tests.
     machines: Vec<Box<dyn Writer>>,
     host: Vec<Test>,
+    /// What repeats how the machines boot.
+    way: String,
 }
 
 impl Reports {
-    /// Those that the options ask for, and GitHub's in its jobs.
+    /// Those that the options ask for, and GitHub's in its jobs. `way` is what repeats how the machines boot: options, each after a
+    /// space.
     ///
     /// # Errors
     /// When one of them cannot be written.
-    pub fn open(options: &Options) -> Result<Self> {
-        let mut reports = Self::default();
+    pub fn open(options: &Options, way: String) -> Result<Self> {
+        let mut reports = Self { way, ..Self::default() };
         ensure!(options.junit.is_none() || options.junit != options.html, "--junit and --html name the same file");
         if let Some(path) = &options.junit {
             reports.results.push(Box::new(JUnit::create(path)?));
@@ -59,8 +62,10 @@ impl Reports {
     /// # Errors
     /// Never, so far: they write nothing before the end.
     pub fn recorders(&mut self, symbols: &Rc<Symbols>, facts: &[(String, String)]) -> io::Result<Vec<Recorder>> {
+        let way = self.way.clone();
         let recorder = |writers: Vec<Box<dyn Writer>>| {
-            (!writers.is_empty()).then(|| Recorder::new(writers, COMMAND.into(), facts.to_vec(), Rc::clone(symbols)))
+            let recorder = |writers| Recorder::new(writers, COMMAND.into(), facts.to_vec(), Rc::clone(symbols));
+            (!writers.is_empty()).then(|| recorder(writers).with_options(&way))
         };
         let mut results = recorder(std::mem::take(&mut self.results));
         if let Some(recorder) = &mut results {
@@ -140,7 +145,7 @@ mod tests {
     fn host_tests_stand_in_the_junit_file_though_no_kernel_test_ran() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("results.xml");
-        let mut reports = Reports::open(&options(&["--junit", path.to_str().unwrap()])).unwrap();
+        let mut reports = Reports::open(&options(&["--junit", path.to_str().unwrap()]), String::new()).unwrap();
         let passed = Test { event: "ok", ..Test::failed("a::passes", String::new()) };
         let ignored = Test { event: "ignored", reason: "tier verify".into(), ..passed.clone() };
         let ignored = Test { name: "a::verify_all".into(), ..ignored };
@@ -156,12 +161,12 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_written_is_refused_when_it_is_opened() {
         let options = options(&["--junit", "/proc/self/results.xml"]);
-        let error = Reports::open(&options).err().unwrap().to_string();
+        let error = Reports::open(&options, String::new()).err().unwrap().to_string();
         assert!(error.contains("/proc/self/results.xml"), "{error}");
     }
 
     #[test]
     fn one_file_cannot_be_two_reports() {
-        assert!(Reports::open(&options(&["--junit", "out", "--html", "out"])).is_err());
+        assert!(Reports::open(&options(&["--junit", "out", "--html", "out"]), String::new()).is_err());
     }
 }

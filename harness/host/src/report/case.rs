@@ -94,9 +94,9 @@ impl Case {
     }
 
     /// What else is to be said of an attempt at it, as name and value: its place, its machine, how to run it again. `seed` is what the
-    /// run's seeds are made of, `command` what runs tests.
+    /// run's seeds are made of, `command` what runs tests, `options` those that the run was given for booting machines.
     #[must_use]
-    pub fn facts(&self, shown: &Attempt, seed: u64, command: &str) -> Vec<(&'static str, String)> {
+    pub fn facts(&self, shown: &Attempt, seed: u64, command: &str, options: &str) -> Vec<(&'static str, String)> {
         let origin = shown.origin.map_or_else(String::new, |origin| format!("; {}", came_up(origin)));
         let rounds = if self.round > 1 { format!(" --repeat {}", self.round) } else { String::new() };
         let tier = if self.tier > Tier::Test { format!(" --tier {}", self.tier) } else { String::new() };
@@ -107,7 +107,7 @@ impl Case {
                 ("test", format!("{}:{}", self.file, self.line)),
                 ("machine", format!("{}{origin}", self.machine)),
                 ("seed", format!("{:#x}", self.seed)),
-                ("again", format!("{command} {} --seed {seed:#x}{rounds}{tier}", self.name)),
+                ("again", format!("{command} {} --seed {seed:#x}{rounds}{tier}{options}", self.name)),
             ];
         }
         if self.attempts.len() > 1 {

@@ -29,6 +29,8 @@ pub struct Record {
     pub summary: Summary,
     /// What repeats a run, as people type it.
     pub command: String,
+    /// Options for that, each after a space: how the machines booted.
+    pub options: String,
     /// More that reports shall state, as name and value.
     pub facts: Vec<(String, String)>,
 }
@@ -78,7 +80,7 @@ impl Record {
     /// What else is to be said of an attempt at a case, as name and value: [`Case::facts`].
     #[must_use]
     pub fn facts_of(&self, case: &Case, shown: &Attempt) -> Vec<(&'static str, String)> {
-        case.facts(shown, self.seed(), &self.command)
+        case.facts(shown, self.seed(), &self.command, &self.options)
     }
 }
 
@@ -117,9 +119,17 @@ impl Recorder {
             running: Vec::new(),
             summary: Summary::default(),
             command,
+            options: String::new(),
             facts,
         };
         Self { record, pending: Pending::default(), writers, symbols: symbols.into() }
+    }
+
+    /// With options that repeat how the machines booted, each after a space.
+    #[must_use]
+    pub fn with_options(mut self, options: &str) -> Self {
+        options.clone_into(&mut self.record.options);
+        self
     }
 
     /// What is known so far.

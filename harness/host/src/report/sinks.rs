@@ -45,7 +45,7 @@ impl Outputs {
             writers.push(Box::new(GitHub::from_environment()?));
         }
         let mut sinks = Sinks::default();
-        let command = self.style.command.clone();
+        let (command, options) = (self.style.command.clone(), self.style.options.clone());
         if self.json {
             sinks.push(JsonLines::new(out, Rc::clone(&symbols)));
         } else if self.style.progress && !self.style.output {
@@ -54,7 +54,7 @@ impl Outputs {
             sinks.push(Terminal::new(out, self.style, Rc::clone(&symbols)));
         }
         if !writers.is_empty() {
-            sinks.push(Recorder::new(writers, command, self.facts, symbols));
+            sinks.push(Recorder::new(writers, command, self.facts, symbols).with_options(&options));
         }
         Ok(sinks)
     }

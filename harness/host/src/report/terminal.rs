@@ -33,12 +33,20 @@ pub struct Style {
     pub progress: bool,
     /// What people type to run tests, without any name or option, such as `cargo xtask test`.
     pub command: String,
+    /// Options for that, each after a space: how the machines boot.
+    pub options: String,
 }
 
 impl Default for Style {
     /// Plain lines.
     fn default() -> Self {
-        Self { colour: false, output: false, progress: false, command: "cargo xtask test".into() }
+        Self {
+            colour: false,
+            output: false,
+            progress: false,
+            command: "cargo xtask test".into(),
+            options: String::new(),
+        }
     }
 }
 
@@ -103,7 +111,7 @@ impl<W: Write> Terminal<W> {
         let why: Vec<_> = last.why.lines().map(printable).collect();
         // Writing into a String cannot fail; so below.
         let _ = writeln!(text, "{}: {}", self.paint("31;1", &last.verdict.to_string()), why.join("\n"));
-        for (name, value) in case.facts(last, self.seed, &self.style.command) {
+        for (name, value) in case.facts(last, self.seed, &self.style.command, &self.style.options) {
             let _ = writeln!(text, "  {name}: {value}");
         }
         text + &last.details.text()

@@ -68,11 +68,11 @@ fn the_first_line_says_how_tests_are_kept_apart() {
 fn a_failure_tells_how_to_see_it_again() {
     let listing = listing(1);
     let kept = Report { artifact: Some("k-17".into()), round: 3, ..failed(&listing.tests[0]) };
-    let style = Style { command: "cargo test --".into(), ..Style::default() };
+    let style = Style { command: "cargo test --".into(), options: " --firmware uefi".into(), ..Style::default() };
     let text = terminal(style, |sink| play(sink, 1, slice::from_ref(&kept), &[], None));
     assert!(text.contains("---- demo::tests::t0 (round 3) ----"), "{text}");
     assert!(text.contains("replay: cargo test -- --replay k-17\n"), "{text}");
-    assert!(text.contains("again: cargo test -- demo::tests::t0 --seed 0x5eed --repeat 3\n"), "{text}");
+    assert!(text.contains("again: cargo test -- demo::tests::t0 --seed 0x5eed --repeat 3 --firmware uefi\n"), "{text}");
 }
 
 /// One test that passes at its second attempt, and one that never does.

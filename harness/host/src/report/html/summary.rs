@@ -80,7 +80,7 @@ fn facts(record: &Record) -> Vec<(&str, String)> {
     let people = began.format("%Y-%m-%d %H:%M:%S UTC");
     facts.push(("began", format!("<time datetime=\"{machine}\">{people}</time>")));
     if record.plan.is_some() {
-        facts.push(("repeat", command(&format!("{} --seed {:#x}", record.command, record.seed()))));
+        facts.push(("repeat", command(&format!("{} --seed {:#x}{}", record.command, record.seed(), record.options))));
     }
     facts
 }
