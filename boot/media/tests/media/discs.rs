@@ -1,7 +1,7 @@
 //! What an ISO is for other readers: a disc, a stick, a boot image.
 
 use crate::support::table::{self, EFI};
-use crate::support::{disc_file, fat_files};
+use crate::support::{disc_file, fat_files, try_images};
 use proptest::prelude::*;
 use steward_boot_media::{File, LOG_SPACE, iso};
 
@@ -104,17 +104,15 @@ fn the_order_of_the_files_makes_no_difference_and_their_content_does() {
     assert_ne!(table::read(&other).0, table::read(&image).0, "another disc has another GUID");
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
-
-    #[test]
-    fn any_files_are_read_back_from_a_disc(
-        paths in prop::collection::btree_set("[a-c][a-cA -]{0,12}[a-c](\\.[a-z]{1,5})?(/[a-c]{1,3}){0,3}", 0..30),
-    ) {
+#[test]
+fn any_files_are_read_back_from_a_disc() {
+    let path = "[a-c][a-cA -]{0,12}[a-c](\\.[a-z]{1,5})?(/[a-c]{1,3}){0,3}";
+    try_images(&prop::collection::btree_set(path, 0..30), |paths| {
         let files: Vec<_> = paths.into_iter().map(|path| File::new(path.clone(), path)).collect();
         let Ok(image) = iso(&files, &[]) else { return Ok(()) }; // a file that is also a directory, for instance
         for file in &files {
             prop_assert_eq!(disc_file(&image, &file.path), Some(file.content.clone()));
         }
-    }
+        Ok(())
+    });
 }

@@ -5,6 +5,8 @@ pub mod table;
 use std::io::{Cursor, Read as _};
 
 use fatfs::{Dir, FileSystem, FsOptions};
+use proptest::prelude::*;
+use proptest::test_runner::{TestCaseResult, TestRunner};
 use steward_boot_media::File;
 use steward_boot_volume::iso9660::{SECTOR, Sectors, Volume};
 
@@ -51,4 +53,13 @@ fn collect(directory: &Dir<'_, Cursor<Vec<u8>>>, path: &str, files: &mut Vec<Fil
             collect(&entry.to_dir(), &format!("{path}{name}/"), files);
         }
     }
+}
+
+/// Tries a property of whole images. One takes tens of milliseconds to make, so there are a hundred times fewer cases than of
+/// other properties.
+pub fn try_images<S: Strategy>(images: &S, property: impl Fn(S::Value) -> TestCaseResult) {
+    let usual = ProptestConfig::default();
+    let cases = (usual.cases / 100).max(20);
+    let mut runner = TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..usual });
+    runner.run(images, property).unwrap_or_else(|error| panic!("{error}"));
 }
