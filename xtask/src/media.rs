@@ -3,12 +3,11 @@
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 pub use steward_boot_media::Format;
 use steward_boot_media::{Recipe, limine, write};
-use steward_harness::image::strip;
+use steward_harness::image::{prune, strip};
 use steward_harness::machine::Memory;
 use steward_harness::process::Interrupts;
 
@@ -16,10 +15,6 @@ use crate::images;
 use crate::limine::Source;
 use crate::preflight::components::Component;
 use crate::workspace::{UEFI, Workspace};
-
-/// How many media stay however old they are, and how old one beyond those may get.
-const KEPT: usize = 8;
-const OLDEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is on a medium for the firmware to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,38 +144,9 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Another run may remove the same files at this moment, so nothing here can fail.
-fn prune(directory: &Path) {
-    let Ok(entries) = fs::read_dir(directory) else { return };
-    let age = |entry: &fs::DirEntry| entry.metadata().ok()?.modified().ok()?.elapsed().ok();
-    let files = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-    let mut files: Vec<_> = files.filter_map(|entry| Some((age(&entry)?, entry.path()))).collect();
-    files.sort();
-    for (_, path) in files.into_iter().skip(KEPT).filter(|(age, _)| *age > OLDEST) {
-        let _ = fs::remove_file(path);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
-    use std::time::SystemTime;
-
     use super::*;
-
-    #[test]
-    fn old_media_go_and_the_newest_stay() {
-        let directory = tempfile::tempdir().unwrap();
-        let old = SystemTime::now() - 3 * OLDEST;
-        for number in 0..KEPT + 4 {
-            let file = File::create(directory.path().join(number.to_string())).unwrap();
-            file.set_modified(old).unwrap();
-        }
-        File::create(directory.path().join("new")).unwrap();
-        prune(directory.path());
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), KEPT);
-        assert!(directory.path().join("new").exists());
-    }
 
     #[test]
     fn a_file_that_is_no_kernel_is_refused_by_name() {

@@ -14,6 +14,7 @@ use std::{
 
 use crate::{Error, machine::Memory};
 pub use boot::Boot;
+pub use cache::prune;
 pub use medium::{Attach, Firmware};
 pub(crate) use medium::{MEDIUM, Medium};
 pub use strip::strip;

@@ -88,9 +88,9 @@ fn keep_young(path: &Path) {
     let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
 }
 
-/// Removes what nobody has used for a day, and what a run that was killed left half written. Another run may
-/// remove the same files at this moment, so nothing here can fail.
-fn prune(directory: &Path) {
+/// Removes from a directory what nobody has used for a day, the newest eight files excepted, and what a run that was
+/// killed left half written. Another run may remove the same files at this moment, so nothing here can fail.
+pub fn prune(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     let mut files: Vec<(Duration, PathBuf)> = entries
         .flatten()
@@ -160,8 +160,9 @@ mod tests {
             let file = File::create(directory.path().join(number.to_string())).unwrap();
             file.set_modified(old).unwrap();
         }
-        store(directory.path(), "tar", b"new").unwrap();
+        let new = store(directory.path(), "tar", b"new").unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), KEPT);
+        assert!(new.exists());
     }
 
     #[test]
