@@ -3,7 +3,9 @@
 mod archive;
 mod boot;
 pub(crate) mod cache;
+mod kind;
 mod loader;
+mod made;
 mod medium;
 mod strip;
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod command;
 mod front;
 mod list;
 mod update;

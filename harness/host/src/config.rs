@@ -1,0 +1,1 @@
+//! What a project states about its kernel once and for all.

@@ -1,0 +1,1 @@
+//! Media that a project's own command makes of its kernel.
