@@ -23,6 +23,8 @@ pub struct Frame {
     pub skipped: bool,
     /// Results so far.
     pub seen: u64,
+    /// Those of them that belong to logs that ended before this one; of the outermost frame only.
+    pub before: u64,
     /// The first number that was passed over.
     pub gap: Option<u64>,
     /// What its tests came to.
@@ -59,7 +61,7 @@ impl Frame {
 
     /// Nothing but its header has been seen.
     pub fn is_fresh(&self) -> bool {
-        self.plan.is_none() && self.seen == 0
+        self.plan.is_none() && self.seen == self.before
     }
 
     /// All tests that are planned have their results.

@@ -27,8 +27,6 @@ pub struct Tree {
     has_header: bool,
     /// Something deeper than the log itself has been seen at a deeper place.
     is_indented: bool,
-    /// Tests of documents that ended before this one, and what they came to.
-    before: u64,
     /// The line that is being read, from 1.
     pub line: u64,
 }
@@ -42,7 +40,6 @@ impl Default for Tree {
             bailed: None,
             has_header: false,
             is_indented: false,
-            before: 0,
             line: 1,
         }
     }
@@ -132,8 +129,8 @@ impl Tree {
     }
 
     fn next_number(&self, depth: usize) -> u64 {
-        let before = if depth == 0 { self.before } else { 0 };
-        (self.frames[depth].seen - before).saturating_add(1)
+        let Frame { seen, before, .. } = self.frames[depth];
+        (seen - before).saturating_add(1)
     }
 
     /// The innermost frame whose tests stand at this place or before it.
@@ -217,7 +214,7 @@ impl Tree {
         }
         // KTAP nests by version lines alone, and a header says nothing of where its tests stand.
         let ktap = top.version == Some(Dialect::Ktap);
-        let adopts = if plan.is_some() { top.is_fresh() } else { top.seen == 0 } && (ktap || !is_root);
+        let adopts = if plan.is_some() { top.is_fresh() } else { top.seen == top.before } && (ktap || !is_root);
         if adopts {
             top.place = Some(place);
         } else if plan.is_some() || !ktap && (place.hashes > own.hashes || place.column >= own.column + 2) {
@@ -278,9 +275,8 @@ impl Tree {
             self.close_lost(owner, tell);
         }
         self.settle(place, Some(count), tell);
-        let before = if self.frames.len() == 1 { self.before } else { 0 };
         let top = self.top_mut();
-        let plan = Plan { count: count.saturating_add(before), is_late: top.seen > before };
+        let plan = Plan { count: count.saturating_add(top.before), is_late: top.seen > top.before };
         match top.plan {
             None => {
                 top.plan = Some(plan);

@@ -14,8 +14,8 @@ enum End<'a, 'b> {
     Result(&'b Line<'a>),
     /// Its result has been lost, and the log goes on.
     Lost,
-    /// The log ends.
-    Log,
+    /// The log ends; this was the innermost test, which ran.
+    Log { is_innermost: bool },
 }
 
 impl Tree {
@@ -41,8 +41,10 @@ impl Tree {
     /// Ends the tests that are open, and says what is missing. Another document may follow.
     pub(super) fn end_document(&mut self, tell: &mut impl FnMut(Event<'_>)) {
         let was_open = self.frames.len() > 1;
+        let mut is_innermost = true;
         while self.frames.len() > 1 {
-            self.close_by(End::Log, tell);
+            self.close_by(End::Log { is_innermost }, tell);
+            is_innermost = false;
         }
         let root = self.root();
         let may_crash = root.plan.is_none() && !was_open && self.has_header && self.bailed.is_none();
@@ -50,11 +52,10 @@ impl Tree {
             self.problem("the log ends in a crash", tell);
             self.crashed(self.running_name(), Some(words.into()), tell);
         }
-        self.missing(true, tell);
+        self.missing(!was_open, tell);
         self.compare_late_plan(tell);
         let Frame { seen, counts, skipped, opened, .. } = std::mem::take(&mut self.frames[0]);
-        self.frames[0] = Frame { seen, counts, skipped, opened, ..Frame::default() };
-        self.before = seen;
+        self.frames[0] = Frame { seen, before: seen, counts, skipped, opened, ..Frame::default() };
         (self.last_words, self.bailed, self.is_indented) = (None, None, false);
     }
 
@@ -77,7 +78,7 @@ impl Tree {
                 let parent = self.frames.len() - 2;
                 self.number(parent, line.number, tell);
             }
-            End::Lost | End::Log => self.problem("the result of a test with subtests is missing", tell),
+            End::Lost | End::Log { .. } => self.problem("the result of a test with subtests is missing", tell),
         }
         let status = self.status(end, tell);
         self.tell_closed(end, status, tell);
@@ -95,12 +96,12 @@ impl Tree {
                 }
             }
             End::Result(_) | End::Lost => self.missing(false, tell),
-            End::Log => {
-                if top.plan.is_none() && !top.running.is_empty() {
+            End::Log { is_innermost } => {
+                if is_innermost && top.plan.is_none() && !top.running.is_empty() {
                     let reason = self.ending().map(Into::into);
                     self.crashed(self.running_name(), reason, tell);
                 }
-                self.missing(true, tell);
+                self.missing(is_innermost, tell);
             }
         }
         self.compare_late_plan(tell);
@@ -118,7 +119,7 @@ impl Tree {
         let own = match end {
             End::Result(line) => Some(line.outcome.status),
             End::Lost => None,
-            End::Log => Some(Status::TestCrashed),
+            End::Log { .. } => Some(Status::TestCrashed),
         };
         let is_empty = self.top().seen == 0;
         let mut status = own.unwrap_or(Status::TestCrashed);
@@ -134,7 +135,7 @@ impl Tree {
             counts.add(status);
         } else if counts.crashed > 0 {
             status = Status::TestCrashed;
-        } else if matches!(end, End::Log) || status == Status::Failure && counts.failed == 0 {
+        } else if matches!(end, End::Log { .. }) || status == Status::Failure && counts.failed == 0 {
             // None of its subtests says what is wrong: it is something with the test itself.
             counts.add(status);
         }
@@ -142,24 +143,20 @@ impl Tree {
     }
 
     fn tell_closed(&mut self, end: End<'_, '_>, status: Status, tell: &mut impl FnMut(Event<'_>)) {
-        let depth = self.frames.len() - 2;
-        let number = self.next_number(depth);
         let Some(frame) = self.frames.pop() else { return };
-        let top = self.top_mut();
-        top.counts.add_all(&frame.counts);
+        let running = match end {
+            End::Result(_) => String::new(),
+            End::Lost | End::Log { .. } => self.running_name(),
+        };
+        self.top_mut().counts.add_all(&frame.counts);
         self.has_one_more(tell);
         let (own, reason) = match end {
             End::Result(line) => (&*line.outcome.name, line.outcome.reason.as_deref().map(str::to_owned)),
             End::Lost => ("", None),
-            End::Log => ("", self.ending()),
+            End::Log { .. } => ("", self.ending()),
         };
-        let name = match (&frame.name, end) {
-            _ if !own.is_empty() => Cow::Borrowed(own),
-            (Some(name), _) => Cow::Borrowed(&**name),
-            (None, End::Result(_)) => Cow::Borrowed(""),
-            (None, _) => Cow::Owned(number.to_string()),
-        };
-        let outcome = Outcome { name, status, reason: reason.map(Into::into) };
+        let name = if own.is_empty() { frame.name.as_ref().unwrap_or(&running) } else { own };
+        let outcome = Outcome { name: name.into(), status, reason: reason.map(Into::into) };
         self.tell(&outcome, frame.opened, tell);
     }
 
