@@ -70,7 +70,10 @@ mod tests {
     #[test]
     fn last_words_are_known_behind_any_prefix() {
         for (line, words) in [
-            ("Kernel panic - not syncing: Attempted to kill init!", "Kernel panic - not syncing: Attempted to kill init!"),
+            (
+                "Kernel panic - not syncing: Attempted to kill init!",
+                "Kernel panic - not syncing: Attempted to kill init!",
+            ),
             ("[    3.1][   T1] Kernel panic - not syncing: x", "Kernel panic - not syncing: x"),
             ("host kernel: Kernel panic - not syncing: x", "Kernel panic - not syncing: x"),
             ("<0>[ 1.2] BUG: kernel NULL pointer dereference\r", "BUG: kernel NULL pointer dereference"),

@@ -112,21 +112,20 @@ impl Parser {
 
     fn take(&mut self, place: Place, core: &Core<'_>, tell: &mut impl FnMut(Event<'_>)) {
         if let Some(base) = self.yaml {
-            // What is no deeper than the result ends the block, even if its own end is lost.
-            let is_inside = place > base;
-            if matches!(core, Core::YamlEnd) {
-                self.yaml = None;
-            }
-            if is_inside || matches!(core, Core::YamlEnd) {
+            // What is no deeper than the result ends the block, even if its own end is lost; but anything can begin with #.
+            let is_end = matches!(core, Core::YamlEnd);
+            let is_inside = place > base || matches!(core, Core::Diagnostic(_) | Core::Yaml);
+            self.yaml = self.yaml.filter(|_| is_inside && !is_end);
+            if is_inside || is_end {
                 return;
             }
-            self.yaml = None;
         }
         match core {
             Core::Yaml => {
                 self.yaml = self.result.filter(|result| place >= *result);
             }
             Core::Result { .. } => self.result = Some(place),
+            Core::Diagnostic(_) => {}
             _ => self.result = None,
         }
         self.tree.take(place, core, tell);

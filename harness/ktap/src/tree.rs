@@ -371,7 +371,8 @@ impl Tree {
             let outcome = Outcome { name: self.running_name().into(), status: Status::Failure, reason };
             self.problem("the run was given up", tell);
             self.top_mut().counts.add(Status::Failure);
-            self.top_mut().seen += 1;
+            let top = self.top_mut();
+            top.seen = top.seen.saturating_add(1);
             self.tell(&outcome, false, tell);
         }
     }
