@@ -19,6 +19,7 @@ use crate::workspace::{BARE_METAL, Workspace};
 mod boot;
 mod cpio;
 mod isolation;
+mod ktap;
 mod machine;
 mod peers;
 mod row;
@@ -63,6 +64,8 @@ Benchmarks:
        kernel and beside Debian's Linux with a static init, which apt downloads
        once (about 30 MB) into target/steward/peers
   P16  size of the kernel image, release, stripped
+  KTAP
+       reading logs of 100 MB with results of tests
 
 Examples:
   cargo xtask bench
@@ -104,6 +107,7 @@ const BENCHES: &[Bench] = &[
     Bench { id: P2, run: isolation::many },
     Bench { id: "P3", run: boot::run },
     Bench { id: "P16", run: size::run },
+    Bench { id: "KTAP", run: ktap::run },
 ];
 const P1: &str = "P1";
 const P2: &str = "P2";
@@ -181,7 +185,7 @@ mod tests {
     #[test]
     fn benchmarks_are_chosen_by_id_each_once() {
         assert_eq!(ids(&["P16", "p3", "P16"]).unwrap(), ["P16", "P3"]);
-        assert_eq!(ids(&[]).unwrap(), ["P1", "P2", "P3", "P16"]);
+        assert_eq!(ids(&[]).unwrap(), ["P1", "P2", "P3", "P16", "KTAP"]);
     }
 
     #[test]

@@ -47,7 +47,8 @@ fn with(file: &Path, out: impl Write, json: bool, colour: bool) -> Result<Summar
     let name = if is_input { "standard input".to_owned() } else { file.display().to_string() };
     let reading = |source| Error::Io { doing: format!("reading {name}"), source };
     let writing = |source| Error::Io { doing: "writing the results".to_owned(), source };
-    let log: Box<dyn Read> = if is_input { Box::new(io::stdin()) } else { Box::new(File::open(file).map_err(reading)?) };
+    let log: Box<dyn Read> =
+        if is_input { Box::new(io::stdin()) } else { Box::new(File::open(file).map_err(reading)?) };
     if json {
         let mut writer = json::Writer::new(out);
         let summary = read(log, &mut |event| writer.take(&event)).map_err(reading)?;
@@ -164,8 +165,12 @@ impl<W: Write> Tree<W> {
         }
         let counts = summary.counts;
         let word = self.coloured(summary.status, summary.status.word());
-        let numbers =
-            [("passed", counts.passed), ("failed", counts.failed), ("crashed", counts.crashed), ("skipped", counts.skipped)];
+        let numbers = [
+            ("passed", counts.passed),
+            ("failed", counts.failed),
+            ("crashed", counts.crashed),
+            ("skipped", counts.skipped),
+        ];
         let numbers = numbers.map(|(what, number)| format!("{number} {what}")).join(", ");
         let errors = match counts.errors {
             0 => String::new(),
@@ -195,7 +200,8 @@ mod tests {
         (summary.status, String::from_utf8(out).unwrap().replace(&name, ""))
     }
 
-    const LOG: &[u8] = b"KTAP version 1\n1..3\n  KTAP version 1\n  1..3\n  ok 1 a\n  not ok 2 b\x1b[1m # TIMEOUT 30 s\n\
+    const LOG: &[u8] =
+        b"KTAP version 1\n1..3\n  KTAP version 1\n  1..3\n  ok 1 a\n  not ok 2 b\x1b[1m # TIMEOUT 30 s\n\
                          not ok 1 one\nok 2 two\nKernel panic - not syncing: gone\n";
 
     #[test]
