@@ -2,6 +2,9 @@
 
 mod evidence;
 mod limits;
+pub(crate) mod observer;
+pub(crate) mod printed;
+mod ready;
 mod record_line;
 mod stand;
 mod watch;
@@ -14,6 +17,7 @@ use crate::{Emulator, Error, image::Image, machine::Configuration, process::Inte
 
 pub use evidence::{Ending, Evidence, Exit, Phase, Usage};
 pub use limits::Limits;
+pub use ready::Ready;
 pub use record_line::{Heard, Outcome, RecordLine, Said};
 pub(crate) use stand::Prelude;
 pub use stand::{Origin, Stand};
@@ -46,12 +50,12 @@ pub struct Session<'a> {
     pub emulator: &'a Emulator,
     /// What to boot.
     pub image: &'a Image,
-    /// In what machine. Its kernel must serve the harness.
+    /// In what machine. To run tests of its own, its kernel must serve the harness.
     pub configuration: &'a Configuration,
     /// How long it may take.
     pub limits: Limits,
-    /// How many tests the kernel's ELF file holds.
-    pub count: u32,
+    /// How the machine comes to its ready point.
+    pub ready: Ready<'a>,
     /// Who may stop it.
     pub interrupts: &'a Interrupts,
 }
@@ -78,14 +82,17 @@ impl Session<'_> {
     /// As [`Session::run`].
     pub fn boot(&self, tap: &dyn Fn(&[u8])) -> Result<Result<Stand, Box<Evidence>>, Error> {
         let vm = Vm::start(self.emulator, self.configuration, self.image, self.interrupts)?;
-        self.await_hello(vm, tap)
+        self.await_ready(vm, tap)
     }
 
     /// As [`Session::boot`], for a machine that was just let run.
     ///
     /// # Errors
     /// As [`Session::run`].
-    pub fn await_hello(&self, mut vm: Vm, tap: &dyn Fn(&[u8])) -> Result<Result<Stand, Box<Evidence>>, Error> {
+    pub fn await_ready(&self, mut vm: Vm, tap: &dyn Fn(&[u8])) -> Result<Result<Stand, Box<Evidence>>, Error> {
+        if let Ready::Text(text) = self.ready {
+            return ready::until_text(self, text, vm, tap);
+        }
         let mut watch = Watch::new(self, tap);
         Ok(match watch.until_hello(&mut vm)? {
             None => Ok(watch.into_stand(vm)),

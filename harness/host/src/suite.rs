@@ -1,11 +1,13 @@
 //! Many tests, each in a machine of its own, as many at a time as the host has CPUs for.
 
+pub(crate) mod dispatch;
 mod events;
 mod ground;
+pub(crate) mod lane;
 mod policy;
 mod slots;
 
-use std::{io, path::PathBuf, sync::mpsc::channel, thread, time::Instant};
+use std::{io, path::PathBuf, thread, time::Instant};
 
 pub use crate::session::Origin;
 use crate::{
@@ -21,7 +23,6 @@ use crate::{
 pub use events::{Plan, Report, Sink, Summary};
 use ground::Ground;
 pub use policy::{Isolation, Policy};
-use slots::Queue;
 
 /// What a run of tests needs.
 #[derive(Clone, Debug)]
@@ -52,27 +53,6 @@ pub struct Suite<'a> {
 #[must_use]
 pub fn host_cpus() -> u32 {
     thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX))
-}
-
-/// A test that is to be run, or run again.
-#[derive(Clone, Copy, Debug)]
-struct Job<'a> {
-    test: &'a Test,
-    /// Which repetition, from 1.
-    round: u32,
-    /// Which attempt in this round, from 1.
-    attempt: u32,
-}
-
-enum News<'a> {
-    Note(String),
-    Output(&'a Test, Vec<u8>),
-    Finished(Box<Report<'a>>),
-    /// The test was cut short by an interrupt.
-    Abandoned {
-        lane: u32,
-        slots: u32,
-    },
 }
 
 impl Suite<'_> {
@@ -153,78 +133,8 @@ impl Suite<'_> {
         interrupts: &Interrupts,
         summary: &mut Summary,
     ) -> io::Result<()> {
-        let rounds = 1..=self.policy.repeat;
-        let jobs = rounds.flat_map(|round| selection.run.iter().map(move |&test| Job { test, round, attempt: 1 }));
-        let width = |test: &Test| test.needs.over(&self.shape).cpus;
-        let mut queue = Queue::new(jobs.map(|job| (job, width(job.test))), self.slots());
         let ground = Ground::new(self, interrupts, sink.wants_output());
-        queue.waiting().for_each(|job| ground.expect(job.test));
-        thread::scope(|scope| {
-            let (news, incoming) = channel();
-            let mut lanes = Lanes::default();
-            // A sink that fails is not told of anything more, but the machines that run are waited for.
-            let mut told = Ok(());
-            loop {
-                while told.is_ok() && interrupts.signal().is_none() {
-                    let Some((job, slots)) = queue.take() else { break };
-                    let lane = lanes.take();
-                    told = sink.started(job.test);
-                    let (news, ground) = (news.clone(), &ground);
-                    scope.spawn(move || ground.run(job, lane, slots, &news));
-                }
-                if queue.is_idle() {
-                    return told;
-                }
-                match incoming.recv().map_err(io::Error::other)? {
-                    News::Note(text) if told.is_ok() => told = sink.noted(&text),
-                    News::Output(test, bytes) if told.is_ok() => told = sink.output(test, &bytes),
-                    News::Note(_) | News::Output(..) => {}
-                    News::Abandoned { lane, slots } => {
-                        queue.give_back(slots);
-                        lanes.give_back(lane);
-                    }
-                    News::Finished(report) => {
-                        queue.give_back(queue.slots_for(report.shape.cpus));
-                        lanes.give_back(report.lane);
-                        let again = !report.passed() && report.attempt <= self.policy.retries;
-                        if again {
-                            let job = Job { test: report.test, round: report.round, attempt: report.attempt + 1 };
-                            ground.expect(job.test);
-                            queue.push(job, width(job.test));
-                        } else {
-                            summary.count(&report);
-                            if self.policy.until_fail && !report.passed() {
-                                // What was tried before is still tried to its end.
-                                queue.retain(|job| job.attempt > 1);
-                            }
-                        }
-                        if told.is_ok() {
-                            told = if again { sink.retrying(&report) } else { sink.finished(&report) };
-                        }
-                    }
-                }
-            }
-        })
-    }
-}
-
-/// Which lanes are taken.
-#[derive(Debug, Default)]
-struct Lanes(Vec<bool>);
-
-impl Lanes {
-    /// Takes the lowest free one.
-    fn take(&mut self) -> u32 {
-        let lane = self.0.iter().position(|taken| !taken).unwrap_or(self.0.len());
-        if lane == self.0.len() {
-            self.0.push(true);
-        }
-        self.0[lane] = true;
-        lane as u32
-    }
-
-    fn give_back(&mut self, lane: u32) {
-        self.0[lane as usize] = false;
+        dispatch::dispatch(&selection.run, &ground, (self.slots(), &self.policy), sink, interrupts, summary)
     }
 }
 

@@ -17,7 +17,8 @@ use crate::{
     session::{Ending, Evidence, Exit, Heard, Outcome, Phase, Said},
 };
 use protocol::violation;
-use witness::{exception, seconds};
+use witness::exception;
+pub(crate) use witness::{ending, seconds};
 pub use witness::{signal_name, witnesses};
 
 /// QEMU's exit status when the guest wrote its word for "passed" to the debug-exit device.
@@ -119,7 +120,7 @@ pub struct Judgement {
     pub why: String,
 }
 
-fn judgement(verdict: Verdict, why: impl Into<String>) -> Judgement {
+pub(crate) fn judgement(verdict: Verdict, why: impl Into<String>) -> Judgement {
     Judgement { verdict, why: why.into() }
 }
 
@@ -134,7 +135,7 @@ pub fn judge(test: &Test, count: u32, evidence: &Evidence) -> Judgement {
 }
 
 /// Whether the emulator itself failed.
-fn emulator(evidence: &Evidence) -> Option<Judgement> {
+pub(crate) fn emulator(evidence: &Evidence) -> Option<Judgement> {
     let said = match evidence.messages.last() {
         Some(_) => format!(". It said: {}", evidence.messages.join("; ")),
         None => String::new(),
@@ -190,17 +191,8 @@ fn boot(count: u32, evidence: &Evidence) -> Option<Judgement> {
 }
 
 fn no_hello(evidence: &Evidence) -> Judgement {
-    if matches!(evidence.ending, Ending::TimedOut(_)) {
-        if let Some(starved) = starved(evidence) {
-            return starved;
-        }
-        let in_firmware = evidence.autopsy.as_ref().and_then(|autopsy| autopsy.cpus.first());
-        if evidence.log.is_empty() && in_firmware.is_some_and(|cpu| cpu.is_in_firmware()) {
-            return judgement(
-                Verdict::FirmwareFailure,
-                format!("after {} the firmware has not handed over", seconds(evidence.limit)),
-            );
-        }
+    if let Some(lost) = lost_before_kernel(evidence) {
+        return lost;
     }
     let why = match (last_words(evidence), evidence.ending) {
         (Some(words), _) => words,
@@ -215,12 +207,27 @@ fn no_hello(evidence: &Evidence) -> Judgement {
         (None, _) => match end(evidence) {
             Some((Verdict::TripleFault, _)) => String::from("a triple fault before the kernel said hello"),
             Some((Verdict::Reset, _)) => String::from("the guest asked for a reset before the kernel said hello"),
-            _ => format!("the machine ended before the kernel said hello: {}", witness::ending(evidence)),
+            _ => format!("the machine ended before the kernel said hello: {}", ending(evidence)),
         },
     };
     let damaged = evidence.heard.iter().filter(|heard| matches!(heard, Heard::Damaged(_))).count();
     let noise = if damaged == 0 { String::new() } else { format!(" (the record line held {damaged} damaged frames)") };
     judgement(Verdict::BootFailure, format!("the kernel did not come up: {why}{noise}"))
+}
+
+/// Whether time ran out before the kernel could do anything.
+pub(crate) fn lost_before_kernel(evidence: &Evidence) -> Option<Judgement> {
+    if !matches!(evidence.ending, Ending::TimedOut(_)) {
+        return None;
+    }
+    if let Some(starved) = starved(evidence) {
+        return Some(starved);
+    }
+    let first = evidence.autopsy.as_ref().and_then(|autopsy| autopsy.cpus.first());
+    (evidence.log.is_empty() && first.is_some_and(|cpu| cpu.is_in_firmware())).then(|| {
+        let why = format!("after {} the firmware has not handed over", seconds(evidence.limit));
+        judgement(Verdict::FirmwareFailure, why)
+    })
 }
 
 /// What a kernel said that panicked or faulted while it came up.
@@ -259,7 +266,7 @@ fn run(test: &Test, evidence: &Evidence) -> Judgement {
             let as_it_should = || format!("{}, as it should", panicked(message, place));
             confirmed(evidence, "that the test panicked as it should", as_it_should)
         }
-        Some(_) if says_passed(evidence.ending) => contradicted("that the test failed", &witness::ending(evidence)),
+        Some(_) if says_passed(evidence.ending) => contradicted("that the test failed", &ending(evidence)),
         Some(Said::Finished { outcome: Outcome::Failed(why), .. }) => judgement(Verdict::Fail, why.clone()),
         Some(Said::Finished { outcome: Outcome::Leaked(what), .. }) => judgement(Verdict::Leak, what.clone()),
         Some(Said::Panicked { message, place, .. }) => judgement(Verdict::Panic, panicked(message, place)),
@@ -285,7 +292,7 @@ fn confirmed(evidence: &Evidence, says: &str, passed: impl FnOnce() -> String) -
         return otherwise;
     }
     if !says_passed(evidence.ending) && evidence.ending != Ending::Served {
-        return contradicted(says, &witness::ending(evidence));
+        return contradicted(says, &ending(evidence));
     }
     match evidence.shutdown_reason() {
         // Some versions of QEMU report a write to the debug-exit device as a power-off too.
@@ -307,7 +314,7 @@ fn unended(evidence: &Evidence) -> Option<Judgement> {
 }
 
 /// A violent end of the machine.
-fn end(evidence: &Evidence) -> Option<(Verdict, String)> {
+pub(crate) fn end(evidence: &Evidence) -> Option<(Verdict, String)> {
     if evidence.triple_fault {
         return Some((Verdict::TripleFault, String::from("a CPU could not handle a fault in its fault handler")));
     }
@@ -329,7 +336,7 @@ fn end(evidence: &Evidence) -> Option<(Verdict, String)> {
     }
 }
 
-fn hung(evidence: &Evidence, phase: Phase) -> Judgement {
+pub(crate) fn hung(evidence: &Evidence, phase: Phase) -> Judgement {
     if let Some(starved) = starved(evidence) {
         return starved;
     }
@@ -354,7 +361,7 @@ fn hung(evidence: &Evidence, phase: Phase) -> Judgement {
 }
 
 /// Whether the host, not the machine, used up the time.
-fn starved(evidence: &Evidence) -> Option<Judgement> {
+pub(crate) fn starved(evidence: &Evidence) -> Option<Judgement> {
     let halted = evidence.autopsy.as_ref().is_some_and(|autopsy| autopsy.all_halted);
     if halted || evidence.usage.share() >= STARVED {
         return None;
@@ -375,7 +382,7 @@ fn truncated(evidence: &Evidence) -> Judgement {
         (true, false) => "after the test had started and before it said how it went",
         (false, false) => "before the test started",
     };
-    judgement(Verdict::Truncated, format!("the machine ended {how_far}: {}", witness::ending(evidence)))
+    judgement(Verdict::Truncated, format!("the machine ended {how_far}: {}", ending(evidence)))
 }
 
 #[cfg(test)]

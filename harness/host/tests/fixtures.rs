@@ -24,7 +24,7 @@ use steward_harness::{
     listing::{Listing, Test, Tier},
     machine::{Configuration, Kind, Shape},
     process::Interrupts,
-    session::{Ending, Evidence, Exit, Limits, Origin, Request as TestRequest, Session, Stand},
+    session::{Ending, Evidence, Exit, Limits, Origin, Ready, Request as TestRequest, Session, Stand},
     sources,
     suite::{Isolation, Policy, Report, Sink, Suite},
     verdict::{EXIT_PASSED, Judgement, Verdict, judge, witnesses},
@@ -242,7 +242,7 @@ impl Bench {
             image,
             configuration,
             limits: GENEROUS.scaled(self.chosen.slowness),
-            count: fixture.listing.count(),
+            ready: Ready::Hello { tests: fixture.listing.count() },
             interrupts: &self.interrupts,
         }
     }

@@ -29,7 +29,7 @@ use crate::{
     bounded::BoundedLog,
     fork::memory::Pages,
     machine::{Backing, Configuration, MEMORY, READY_POINT, READY_POINT_FILE, STATE},
-    session::{Evidence, Heard, LOG_BYTES, Prelude, RecordLine, Said, Session, Stand},
+    session::{Evidence, Heard, LOG_BYTES, Prelude, Ready, RecordLine, Said, Session, Stand},
     vm::Vm,
 };
 
@@ -45,9 +45,12 @@ const TAG: &str = "ready";
 
 /// Bytes of pages that are not zero up to which a reset writes them back: beyond, a clone is faster.
 const MOST_TO_RESTORE: u64 = 64 << 20;
-/// Bytes of such pages up to which a machine is saved at all: beyond, booting costs less than to keep them, in this
-/// process and on the disk.
+/// Bytes of such pages up to which a machine is saved at all that serves the harness: beyond, booting costs less than to
+/// keep them, in this process and on the disk.
 const MOST_TO_SAVE: u64 = 256 << 20;
+/// The same for a machine saved at a text. What comes up until there takes seconds rather than a tenth of one, and leaves
+/// more in its memory.
+const MOST_TO_SAVE_AT_TEXT: u64 = 1 << 30;
 
 /// A machine saved at its ready point.
 #[derive(Debug)]
@@ -62,8 +65,8 @@ pub struct Snapshot {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct About {
-    version: u16,
-    tests: u32,
+    /// Version and number of tests that the kernel's hello stated, where it said one.
+    hello: Option<(u16, u32)>,
     boot: Duration,
     log: String,
     /// Of the memory and the state.
@@ -97,7 +100,7 @@ impl Snapshot {
             Err(error) => return Ok(Err(NoSnapshot::Impossible(error.to_string()))),
         };
         let memory = u64::from(session.configuration.shape.memory.mib()) << 20;
-        if let Some(found) = Self::open(&path, memory) {
+        if let Some(found) = Self::open(&path, memory, session.ready) {
             return Ok(Ok(found));
         }
         // A boot and a transfer is what the other process may take.
@@ -107,7 +110,7 @@ impl Snapshot {
             Err(error) => return Ok(Err(NoSnapshot::Impossible(error.to_string()))),
         };
         // Another process may have made it while this one waited.
-        let made = match Self::open(&path, memory) {
+        let made = match Self::open(&path, memory, session.ready) {
             Some(found) => Ok(found),
             None => Self::make(session, &path, memory)?,
         };
@@ -115,16 +118,16 @@ impl Snapshot {
         Ok(made)
     }
 
-    fn open(path: &Path, memory: u64) -> Option<Self> {
+    fn open(path: &Path, memory: u64, ready: Ready<'_>) -> Option<Self> {
         let mut file = File::options().read(true).write(true).open(path).ok()?;
         let (state, about) = file::read_trailer(&mut file, memory)?;
         let about: About = serde_json::from_slice(&about).ok()?;
         file::keep_young(&file);
-        let pages = Pages::read(&file, memory, MOST_TO_SAVE).ok()??;
+        let pages = Pages::read(&file, memory, most_to_save(ready)).ok()??;
         if file::digest(&pages, &mut file, memory, state).ok()? != about.digest {
             return None;
         }
-        Some(Self::new(file, path, memory, pages, about))
+        Some(Self::new(file, path, memory, pages, about, ready))
     }
 
     /// Boots the machine and saves it.
@@ -138,7 +141,7 @@ impl Snapshot {
             let files = vec![(duplicate(&ram)?, MEMORY), (duplicate(&state)?, STATE)];
             let mut vm = Vm::launch(session.emulator, &configuration, session.image, session.interrupts, files)?;
             vm.resume();
-            session.await_hello(vm, &|_| ())?
+            session.await_ready(vm, &|_| ())?
         };
         let mut stand = match stand {
             Ok(stand) => stand,
@@ -156,12 +159,15 @@ impl Snapshot {
             Heard::Record { said: Said::Hello { version, tests }, .. } => Some((*version, *tests)),
             _ => None,
         });
-        let Some((version, tests)) = hello else { return Ok(Err(String::from("the kernel said no hello").into())) };
+        if session.ready.is_hello() && hello.is_none() {
+            return Ok(Err(String::from("the kernel said no hello").into()));
+        }
+        let most = most_to_save(session.ready);
         let unwritten = |error: Error| Err(NoSnapshot::Impossible(error.to_string()));
-        let pages = match Pages::read(&ram, memory, MOST_TO_SAVE).map_err(Error::io("reading a machine's memory")) {
+        let pages = match Pages::read(&ram, memory, most).map_err(Error::io("reading a machine's memory")) {
             Ok(Some(pages)) => pages,
             Ok(None) => {
-                let most = MOST_TO_SAVE >> 20;
+                let most = most >> 20;
                 return Ok(Err(format!("more than {most} MiB of the machine's memory are not zero").into()));
             }
             Err(error) => return Ok(unwritten(error)),
@@ -171,16 +177,17 @@ impl Snapshot {
             Ok(digest) => digest,
             Err(error) => return Ok(unwritten(error)),
         };
-        let about = About { version, tests, boot, log: log.text(), digest };
+        let about = About { hello, boot, log: log.text(), digest };
         let text = serde_json::to_vec(&about).unwrap_or_default();
         Ok(match file::write(path, &pages, memory, &mut state, &text) {
-            Ok(file) => Ok(Self::new(file, path, memory, pages, about)),
+            Ok(file) => Ok(Self::new(file, path, memory, pages, about, session.ready)),
             Err(error) => unwritten(error),
         })
     }
 
-    fn new(file: File, path: &Path, memory: u64, pages: Pages, about: About) -> Self {
-        let pages = (pages.bytes() <= MOST_TO_RESTORE).then(|| Arc::new(pages));
+    fn new(file: File, path: &Path, memory: u64, pages: Pages, about: About, ready: Ready<'_>) -> Self {
+        // A machine that was stopped wherever it was does not say when it could be put back.
+        let pages = (ready.is_hello() && pages.bytes() <= MOST_TO_RESTORE).then(|| Arc::new(pages));
         Self { file, path: path.into(), memory, pages, about }
     }
 
@@ -230,11 +237,12 @@ impl Snapshot {
             keep(&mut vm)?;
         }
         vm.forget();
-        let About { version, tests, boot, log, .. } = &self.about;
-        let hello = Heard::Record { sequence: 0, said: Said::Hello { version: *version, tests: *tests } };
+        let About { hello, boot, log, .. } = &self.about;
+        let hello = hello.map(|(version, tests)| Heard::Record { sequence: 0, said: Said::Hello { version, tests } });
         let mut kept = BoundedLog::new(LOG_BYTES);
         kept.push(log.as_bytes());
-        let prelude = Prelude { heard: vec![hello], log: kept, line: RecordLine::default(), boot: *boot, resumes: 0 };
+        let heard = hello.into_iter().collect();
+        let prelude = Prelude { heard, log: kept, line: RecordLine::default(), boot: *boot, resumes: 0 };
         Ok(Stand::cloned(vm, prelude, ready_point))
     }
 }
@@ -273,6 +281,10 @@ impl ReadyPoint {
     pub fn memory_is_untouched(&self) -> bool {
         Pages::read(&self.memory, self.bytes, u64::MAX).is_ok_and(|pages| pages.as_ref() == Some(&*self.pages))
     }
+}
+
+const fn most_to_save(ready: Ready<'_>) -> u64 {
+    if ready.is_hello() { MOST_TO_SAVE } else { MOST_TO_SAVE_AT_TEXT }
 }
 
 fn make_files(memory: u64) -> rustix::io::Result<(File, File)> {

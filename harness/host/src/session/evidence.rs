@@ -28,7 +28,7 @@ impl From<ExitStatus> for Exit {
 /// What the harness was waiting for when time ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The kernel's hello.
+    /// The kernel's hello, or its fork point.
     Boot,
     /// The test's end.
     Run,
@@ -54,6 +54,8 @@ pub enum Ending {
     Stale,
     /// Time ran out, and the harness stopped the machine.
     TimedOut(Phase),
+    /// Everything that was waited for has come, and the harness ended the machine.
+    Decided,
     /// The kernel's hello said that the two cannot work together.
     Refused,
     /// The machine had ended and QEMU would not: it was killed.
@@ -90,6 +92,8 @@ impl Usage {
 pub struct Evidence {
     /// What executed the machine.
     pub accelerator: Accelerator,
+    /// The kernel was to say hello on the record line; else it knows nothing of the harness.
+    pub serves: bool,
     /// The nonce of the run that was asked for; `None` when it did not come to that.
     pub nonce: Option<Nonce>,
     /// Frames on the record line, in order.
@@ -116,7 +120,7 @@ pub struct Evidence {
     pub limit: Duration,
     /// From QEMU's start, or from the order to run a test in a machine that was there, to its end.
     pub elapsed: Duration,
-    /// From QEMU's start to the kernel's hello.
+    /// From QEMU's start to the kernel's hello, or to its fork point.
     pub boot: Option<Duration>,
     /// The machine as it stood at its end; `None` when it ended in good order or QEMU did not answer.
     pub autopsy: Option<Autopsy>,
@@ -137,6 +141,7 @@ impl Evidence {
         let heard = (0..).zip(said).map(|(sequence, said)| Heard::Record { sequence, said }).collect();
         Self {
             accelerator: Accelerator::Tcg,
+            serves: true,
             nonce: Some(nonce),
             heard,
             resumes: 0,

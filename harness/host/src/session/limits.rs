@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How long a machine may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// From QEMU's start to the kernel's hello.
+    /// From QEMU's start to the kernel's hello, or to its fork point.
     pub boot: Duration,
     /// From the request for a test to its start, in a machine that has had another life: when it takes longer, the
     /// machine is lost.

@@ -1,4 +1,4 @@
-//! A machine at its ready point: its kernel has said hello, and waits for a test.
+//! A machine at its ready point: its kernel has said hello and waits for a test, or has printed a certain text.
 
 use std::time::Duration;
 
@@ -116,9 +116,14 @@ impl Stand {
         self.prelude.clone()
     }
 
+    /// How long it took to its ready point, when it was booted.
+    pub(crate) fn boot(&self) -> Duration {
+        self.prelude.boot
+    }
+
     /// Takes from a session what the next one in the same machine has to know.
     pub(super) fn take_back(&mut self, watch: &Watch<'_>) {
-        self.running = watch.ending.is_none_or(|ending| !ending.stands_still());
+        self.running = watch.ending().is_none_or(|ending| !ending.stands_still());
     }
 
     /// The machine ran a test, and waits for the next one as that left it.

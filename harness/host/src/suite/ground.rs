@@ -1,7 +1,6 @@
 //! One test of a run: its machine, its session, its verdict, and what becomes of the machine.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::Sender,
@@ -11,17 +10,20 @@ use std::{
 
 use steward_harness_wire::After;
 
-use super::{Isolation, Job, News, Origin, Report, Suite};
+use super::{
+    Isolation, Origin, Report, Suite,
+    dispatch::{self, Job, News},
+    lane::{Lanes, Outcome, Place, crowding, seed_of},
+};
 use crate::{
     Error,
     artifact::{self, About},
-    filter::fnv_1a,
     fork::{Got, NoSnapshot, Pool},
     listing::Test,
     machine::{Configuration, Shape},
-    process::{self, Interrupts},
-    session::{Ending, Evidence, Heard, Limits, Request, Said, Session, Stand},
-    verdict::{Judgement, Verdict, judge},
+    process::Interrupts,
+    session::{Ending, Evidence, Heard, Limits, Ready, Request, Said, Session, Stand},
+    verdict::{Verdict, judge},
 };
 
 /// How often a machine that obeys an order of its life before is tried again.
@@ -33,24 +35,12 @@ pub struct Ground<'a> {
     interrupts: &'a Interrupts,
     /// Somebody wants to hear what machines write to COM1.
     output: bool,
-    started: Instant,
     pool: Pool,
-    /// The host's CPUs, when there is one for every lane.
-    cpus: Vec<usize>,
+    lanes: Lanes,
     /// It was told that machines cannot be forked.
     told: AtomicBool,
     /// How many machines were kept.
     kept: AtomicUsize,
-}
-
-/// What became of one attempt.
-struct Outcome {
-    judgement: Judgement,
-    /// `None` when QEMU could not be executed.
-    evidence: Option<Evidence>,
-    origin: Option<Origin>,
-    /// The machine, when the test did not pass and it is still there.
-    stand: Option<Stand>,
 }
 
 impl<'a> Ground<'a> {
@@ -59,62 +49,11 @@ impl<'a> Ground<'a> {
             suite,
             interrupts,
             output,
-            started: Instant::now(),
-            cpus: Some(process::cpus()).filter(|cpus| cpus.len() == suite.slots() as usize).unwrap_or_default(),
+            lanes: Lanes::new(suite.slots()),
             pool: Pool::new(suite.cache.clone(), suite.slots()),
             told: AtomicBool::new(false),
             kept: AtomicUsize::new(0),
         }
-    }
-
-    /// A test will be run.
-    pub fn expect(&self, test: &Test) {
-        self.pool.expect(&test.needs.over(&self.suite.shape));
-    }
-
-    /// Runs one test and sends the news of it.
-    pub fn run<'t>(&self, job: Job<'t>, lane: u32, slots: u32, news: &Sender<News<'t>>) {
-        let started = Instant::now();
-        let Job { test, round, attempt } = job;
-        let shape = test.needs.over(&self.suite.shape);
-        let seed = seed_of(self.suite.policy.seed, &test.name, round);
-        self.pool.dispatched(&shape);
-        let configuration = self.configuration(&shape, slots);
-        // The run waits for news of every test, so there must be some even when the harness itself breaks down here.
-        // What it was at work on is dropped then, and its machine with it.
-        // QEMU and its machine take turns rather than run at once, and waking each other across CPUs takes longer than
-        // what they do. A machine that fills the host, or has it to itself, is left alone.
-        let cpu = self.cpus.get(lane as usize).copied().filter(|_| slots == 1 && self.cpus.len() > 1);
-        let attempted = catch_unwind(AssertUnwindSafe(|| self.attempt(test, seed, &configuration, cpu, news)));
-        let broken = |why: String| Outcome {
-            judgement: Judgement { verdict: Verdict::EmulatorFailure, why },
-            evidence: None,
-            origin: None,
-            stand: None,
-        };
-        let Outcome { judgement, evidence, origin, stand } = match attempted {
-            Ok(Ok(outcome)) => outcome,
-            // Nobody listens only when the run has failed otherwise; so below.
-            Ok(Err(Error::Interrupted(_))) => return drop(news.send(News::Abandoned { lane, slots })),
-            Ok(Err(error)) => broken(error.to_string()),
-            Err(_) => broken("the harness itself panicked, as standard error says: report that".into()),
-        };
-        let mut report = Report {
-            test,
-            shape,
-            judgement,
-            evidence,
-            elapsed: started.elapsed(),
-            started: started.duration_since(self.started),
-            lane,
-            origin,
-            round,
-            attempt,
-            seed,
-            artifact: None,
-        };
-        report.artifact = stand.and_then(|stand| self.keep(&report, stand, &configuration, news));
-        drop(news.send(News::Finished(Box::new(report))));
     }
 
     fn configuration(&self, shape: &Shape, slots: u32) -> Configuration {
@@ -150,7 +89,7 @@ impl<'a> Ground<'a> {
             image: self.suite.image,
             configuration,
             limits: self.limits(test, configuration),
-            count: self.suite.count,
+            ready: Ready::Hello { tests: self.suite.count },
             interrupts: self.interrupts,
         };
         let after = if self.suite.policy.isolation == Isolation::None { After::Serve } else { After::Park };
@@ -225,7 +164,7 @@ impl<'a> Ground<'a> {
                 kept = stand.filter(|_| !passed);
             }
         }
-        Outcome { judgement, evidence: Some(evidence), origin, stand: kept }
+        Outcome { judgement, evidence: Some(evidence), origin, stand: kept, parts: None }
     }
 
     /// Keeps the machine of a test that failed, when it still stands there and machines are to be kept.
@@ -255,6 +194,33 @@ impl<'a> Ground<'a> {
     }
 }
 
+impl dispatch::Ground for Ground<'_> {
+    fn expect(&self, test: &Test) {
+        self.pool.expect(&test.needs.over(&self.suite.shape));
+    }
+
+    fn width(&self, test: &Test) -> u32 {
+        test.needs.over(&self.suite.shape).cpus
+    }
+
+    fn run<'t>(&self, job: Job<'t>, lane: u32, slots: u32, news: &Sender<News<'t>>) {
+        let started = Instant::now();
+        let Job { test, round, .. } = job;
+        let shape = test.needs.over(&self.suite.shape);
+        let seed = seed_of(self.suite.policy.seed, &test.name, round);
+        self.pool.dispatched(&shape);
+        let configuration = self.configuration(&shape, slots);
+        let cpu = self.lanes.cpu(lane, slots);
+        self.lanes.run(
+            job,
+            Place { started, lane, slots, shape, seed },
+            news,
+            || self.attempt(test, seed, &configuration, cpu, news),
+            |report, stand| self.keep(report, stand, &configuration, news),
+        );
+    }
+}
+
 /// Sequence number of the last record, and the hello that the machine once said.
 fn last_and_hello(evidence: &Evidence) -> Option<(u32, Said)> {
     let mut records = evidence.heard.iter().filter_map(|heard| match heard {
@@ -263,14 +229,4 @@ fn last_and_hello(evidence: &Evidence) -> Option<(u32, Said)> {
     });
     let (first, hello) = records.next()?;
     Some((records.next_back().map_or(first, |(sequence, _)| sequence), hello.clone()))
-}
-
-/// A test's own seed: the same for the same seed of the run, whatever else runs beside it.
-fn seed_of(seed: u64, name: &str, round: u32) -> u64 {
-    fnv_1a(&[&seed.to_le_bytes(), name.as_bytes(), &round.to_le_bytes()].concat())
-}
-
-/// How many times longer a machine may take whose CPUs share fewer host CPUs.
-fn crowding(cpus: u32, slots: u32) -> f64 {
-    f64::from(cpus) / f64::from(slots.max(1))
 }

@@ -188,14 +188,6 @@ fn a_kernel_that_dies_while_it_comes_up_is_booted_once_for_all_tests() {
 }
 
 #[test]
-fn lanes_are_numbered_from_the_lowest_free_one() {
-    let mut lanes = Lanes::default();
-    assert_eq!((lanes.take(), lanes.take(), lanes.take()), (0, 1, 2));
-    lanes.give_back(1);
-    assert_eq!((lanes.take(), lanes.take()), (1, 3));
-}
-
-#[test]
 fn an_interrupt_stops_dispatching_and_ends_what_runs() {
     let interrupts = Interrupts::none().unwrap();
     let mut notes = Notes::default();

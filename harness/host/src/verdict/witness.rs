@@ -12,11 +12,14 @@ use super::{EXIT_FAILED, EXIT_LOADER, EXIT_PASSED};
 #[must_use]
 pub fn witnesses(evidence: &Evidence) -> Vec<String> {
     let records: Vec<String> = evidence.heard.iter().map(record).collect();
-    let mut lines = vec![if records.is_empty() {
-        String::from("records: none")
-    } else {
-        format!("records: {}{}", records.join(", "), if evidence.cut { ", and the start of one more" } else { "" })
-    }];
+    let mut lines = Vec::new();
+    if evidence.serves {
+        lines.push(if records.is_empty() {
+            String::from("records: none")
+        } else {
+            format!("records: {}{}", records.join(", "), if evidence.cut { ", and the start of one more" } else { "" })
+        });
+    }
     lines.push(format!("QEMU: {}", ending(evidence)));
     let events = evidence.events.iter().map(|event| match &event.reason {
         Some(reason) => format!("{} ({reason})", event.name),
@@ -37,12 +40,13 @@ pub fn witnesses(evidence: &Evidence) -> Vec<String> {
 }
 
 fn times(evidence: &Evidence) -> String {
-    let boot = evidence.boot.map_or_else(|| String::from("no hello"), |boot| format!("hello after {}", seconds(boot)));
+    let (one, none) = if evidence.serves { ("hello", "no hello, ") } else { ("fork point", "") };
+    let boot = evidence.boot.map_or_else(|| String::from(none), |boot| format!("{one} after {}, ", seconds(boot)));
     let used = match evidence.ending {
         Ending::TimedOut(_) => format!(", {:.0} % of a CPU until time ran out", evidence.usage.share() * 100.0),
         _ => String::new(),
     };
-    format!("time: {boot}, {} in all{used}", seconds(evidence.elapsed))
+    format!("time: {boot}{} in all{used}", seconds(evidence.elapsed))
 }
 
 fn record(heard: &Heard) -> String {
@@ -87,9 +91,13 @@ pub fn ending(evidence: &Evidence) -> String {
         Ending::Exited(Exit::Status(0)) if off => String::from("the guest powered the machine off"),
         Ending::Exited(Exit::Status(status)) => format!("exited with status {status}"),
         Ending::Exited(Exit::Signal(signal)) => format!("ended by {}", signal_name(signal)),
+        Ending::TimedOut(Phase::Boot) if !evidence.serves => {
+            String::from("ended by the harness: no fork point in time")
+        }
         Ending::TimedOut(Phase::Boot) => String::from("ended by the harness: no hello in time"),
         Ending::TimedOut(Phase::Run) => String::from("ended by the harness: the test did not end in time"),
         Ending::TimedOut(Phase::End) => String::from("ended by the harness: the machine outlived the test"),
+        Ending::Decided => String::from("ended by the harness: everything that was waited for had come"),
         Ending::Refused => String::from("ended by the harness: it cannot work with this kernel"),
         Ending::Stuck => String::from("killed by the harness: it did not end when asked to"),
     }

@@ -15,7 +15,7 @@ use crate::{Error, fork::memory::Pages, image::cache, machine::Lines, process::I
 
 /// Ends the file. The number is the format's version.
 const MAGIC: &[u8; 16] = b"steward snapshot";
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 /// Bytes of the lengths and of the magic.
 const TRAILER: u64 = 8 + 8 + 16;
 /// Most bytes of the state and of what is said about it: no machine here comes near.
@@ -30,7 +30,7 @@ pub fn place(session: &Session<'_>, cache: &Path) -> Result<PathBuf, Error> {
     session.emulator.version().hash(&mut hasher);
     let lines = Lines { com1: 0, com2: 1, qmp: 2 };
     session.configuration.arguments(session.image, lines).hash(&mut hasher);
-    session.count.hash(&mut hasher);
+    session.ready.hash(&mut hasher);
     for file in session.image.files() {
         hasher.write(&fs::read(file).map_err(Error::io(format!("reading {}", file.display())))?);
     }

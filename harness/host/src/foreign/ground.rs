@@ -1,0 +1,223 @@
+//! One run of a kernel, or one line of a script: its machine, what is typed, its verdict.
+
+use std::{
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::Sender,
+    },
+    time::{Duration, Instant},
+};
+
+use steward_ktap::Status;
+
+use super::{
+    Expectation, Foreign,
+    decide::{Decider, Findings, Typed},
+    judge::{judge, no_fork_point},
+    results::{Case, is_failure},
+    watch::watch,
+};
+use crate::{
+    Error,
+    fork::{Got, NoSnapshot, Pool},
+    listing::Test,
+    machine::{Configuration, Shape},
+    process::Interrupts,
+    session::{Ending, Evidence, Limits, Prelude, Ready, Session, Stand, fresh_nonce},
+    suite::{
+        Isolation, Origin,
+        dispatch::{self, Job, News, Part},
+        lane::{Lanes, Outcome, Place, crowding, seed_of},
+    },
+    verdict::{Judgement, Verdict},
+    vm::Vm,
+};
+
+/// What all lines of a run share.
+pub struct Ground<'a> {
+    foreign: &'a Foreign<'a>,
+    interrupts: &'a Interrupts,
+    /// Somebody wants to hear what machines write to COM1.
+    output: bool,
+    pool: Pool,
+    lanes: Lanes,
+    /// It was told that machines cannot be forked.
+    told: AtomicBool,
+}
+
+impl<'a> Ground<'a> {
+    pub fn new(foreign: &'a Foreign<'a>, interrupts: &'a Interrupts, output: bool) -> Self {
+        Self {
+            foreign,
+            interrupts,
+            output,
+            pool: Pool::new(foreign.cache.clone(), foreign.slots()),
+            lanes: Lanes::new(foreign.slots()),
+            told: AtomicBool::new(false),
+        }
+    }
+
+    fn limits(&self, test: &Test, shape: &Shape, slots: u32) -> Limits {
+        let own =
+            self.foreign.line(test).and_then(|line| line.timeout).map(|seconds| Duration::from_secs(seconds.into()));
+        let Limits { boot, test, .. } = self.foreign.limits;
+        let boot = boot.max(self.foreign.image.boot.limit());
+        let limits = Limits { boot, test: own.unwrap_or(test), ..self.foreign.limits };
+        limits.scaled(self.foreign.chosen.slowness * crowding(shape.cpus, slots))
+    }
+
+    fn attempt<'t>(&self, test: &'t Test, place: (u32, u32), news: &Sender<News<'t>>) -> Result<Outcome, Error> {
+        let (lane, slots) = place;
+        let tap = |bytes: &[u8]| {
+            if self.output {
+                drop(news.send(News::Output(test, bytes.into())));
+            }
+        };
+        let Foreign { shape, chosen, command_line, script, .. } = self.foreign;
+        let serving = Configuration::serving(shape.clone(), chosen.accelerator, slots);
+        let configuration = Configuration { command_line: command_line.clone(), ..serving };
+        let fork_at = script.as_ref().map(|script| script.fork_at.as_str());
+        let session = Session {
+            emulator: self.foreign.emulator,
+            image: self.foreign.image,
+            configuration: &configuration,
+            limits: self.limits(test, shape, slots),
+            ready: Ready::Text(fork_at.unwrap_or_default()),
+            interrupts: self.interrupts,
+        };
+        let line = self.foreign.line(test);
+        let expect = self.foreign.expected(line);
+        let typed = line.zip(fork_at).map(|(line, prompt)| Typed {
+            line: line.text.clone(),
+            prompt: prompt.into(),
+            nonce: fresh_nonce().0,
+        });
+        let mut stand = match fork_at {
+            None => started(&session)?,
+            Some(text) => match self.forked(&session, &tap, news)? {
+                Ok(stand) => stand,
+                Err(evidence) => return Ok(unborn(text, *evidence)),
+            },
+        };
+        if let Some(cpu) = self.lanes.cpu(lane, slots) {
+            stand.vm.keep_on(cpu);
+        }
+        let decider = Decider::new(&expect, typed.as_ref());
+        let asks = expect.iter().any(|expect| matches!(expect, Expectation::Status(_)));
+        let (evidence, findings) = watch(&session, &mut stand, decider, typed.as_ref(), asks, &tap)?;
+        let judgement = judge(&expect, typed.is_some(), &findings, &evidence);
+        let origin = Some(stand.origin);
+        let parts = parts(test, typed.is_some(), findings, &judgement, &evidence);
+        Ok(Outcome { judgement, evidence: Some(evidence), origin, stand: None, parts })
+    }
+
+    /// A machine at its fork point, or the evidence of one that did not come so far.
+    fn forked<'t>(
+        &self,
+        session: &Session<'_>,
+        tap: &dyn Fn(&[u8]),
+        news: &Sender<News<'t>>,
+    ) -> Result<Result<Stand, Box<Evidence>>, Error> {
+        if self.foreign.policy.isolation == Isolation::Boot {
+            return session.boot(tap);
+        }
+        match self.pool.fresh(session)? {
+            Got::Stand(stand) => Ok(Ok(*stand)),
+            // A kernel that does not come up does not do so by itself either; a host that was too busy may not be.
+            Got::None(NoSnapshot::Died(evidence)) if !matches!(evidence.ending, Ending::TimedOut(_)) => {
+                Ok(Err(evidence))
+            }
+            Got::None(none) => {
+                if let NoSnapshot::Impossible(why) = none
+                    && !self.told.swap(true, Ordering::Relaxed)
+                {
+                    let note = format!("machines cannot be forked here ({why}); every line boots its own");
+                    drop(news.send(News::Note(note)));
+                }
+                session.boot(tap)
+            }
+        }
+    }
+}
+
+impl dispatch::Ground for Ground<'_> {
+    fn expect(&self, _test: &Test) {
+        if self.foreign.script.is_some() {
+            self.pool.expect(&self.foreign.shape);
+        }
+    }
+
+    fn width(&self, _test: &Test) -> u32 {
+        self.foreign.shape.cpus
+    }
+
+    fn may_have_parts(&self, test: &Test) -> bool {
+        self.foreign.expected(self.foreign.line(test)).contains(&Expectation::Ktap)
+    }
+
+    fn run<'t>(&self, job: Job<'t>, lane: u32, slots: u32, news: &Sender<News<'t>>) {
+        let started = Instant::now();
+        let seed = seed_of(self.foreign.policy.seed, &job.test.name, job.round);
+        let shape = self.foreign.shape.clone();
+        if self.foreign.script.is_some() {
+            self.pool.dispatched(&shape);
+        }
+        let place = Place { started, lane, slots, shape, seed };
+        self.lanes.run(job, place, news, || self.attempt(job.test, (lane, slots), news), |_, _| None);
+    }
+}
+
+/// A machine at its first instruction.
+fn started(session: &Session<'_>) -> Result<Stand, Error> {
+    let vm = Vm::start(session.emulator, session.configuration, session.image, session.interrupts)?;
+    Ok(Stand::booted(vm, Prelude::default()))
+}
+
+/// A machine that did not come to its fork point.
+fn unborn(text: &str, evidence: Evidence) -> Outcome {
+    let judgement = no_fork_point(text, &evidence);
+    Outcome { judgement, evidence: Some(evidence), origin: Some(Origin::Boot), stand: None, parts: None }
+}
+
+/// The tests of whose results the log tells, when they say as much as the verdict on the whole.
+fn parts(
+    test: &Test,
+    typed: bool,
+    findings: Findings,
+    judgement: &Judgement,
+    evidence: &Evidence,
+) -> Option<Vec<Part>> {
+    let cases = findings.tests?.cases;
+    let failed = |case: &Case| is_failure(case.status);
+    let crashed = |case: &Case| case.status == Status::TestCrashed;
+    let mut parts: Vec<Part> = cases.iter().map(|case| part(test, typed, case, judgement, evidence)).collect();
+    let explained = match judgement.verdict {
+        Verdict::Pass => !cases.iter().any(failed),
+        Verdict::Fail => cases.iter().any(failed),
+        _ => cases.iter().any(crashed),
+    };
+    if !explained {
+        let whole = Some(judgement.clone());
+        parts.push(Part {
+            test: test.clone(),
+            judgement: whole,
+            elapsed: evidence.elapsed,
+            evidence: Some(evidence.clone()),
+        });
+    }
+    (!cases.is_empty()).then_some(parts)
+}
+
+fn part(test: &Test, typed: bool, case: &Case, whole: &Judgement, evidence: &Evidence) -> Part {
+    let name = if typed { format!("{} › {}", test.name, case.name) } else { case.name.clone() };
+    let why = |otherwise: &str| case.reason.clone().unwrap_or_else(|| otherwise.into());
+    let (judgement, ignored) = match case.status {
+        Status::Success => (Some(Judgement { verdict: Verdict::Pass, why: why("passed") }), None),
+        Status::Skipped => (None, Some(case.reason.clone().unwrap_or_default())),
+        Status::TestCrashed if !matches!(whole.verdict, Verdict::Pass | Verdict::Fail) => (Some(whole.clone()), None),
+        Status::TestCrashed => (Some(Judgement { verdict: Verdict::Truncated, why: why("it did not end") }), None),
+        _ => (Some(Judgement { verdict: Verdict::Fail, why: why("its result says that it failed") }), None),
+    };
+    let seen = is_failure(case.status).then(|| evidence.clone());
+    Part { test: Test { name, ignored, ..test.clone() }, judgement, elapsed: case.elapsed, evidence: seen }
+}

@@ -1,0 +1,124 @@
+//! A kernel that is watched until what it must come to is decided.
+
+use std::time::{Duration, Instant};
+
+use super::decide::{Decider, Findings, Typed};
+use crate::{
+    Error,
+    autopsy::Autopsy,
+    session::{
+        Ending, Evidence, Phase, Session, Stand,
+        observer::{Observer, Seen},
+    },
+};
+
+/// How long a kernel that said that it goes down may be silent before it is believed to have said all, and how long it
+/// may speak on at most.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+const ALL_LAST_WORDS: Duration = Duration::from_secs(3);
+/// How long a prompt that does not come is waited for before the next line is typed: what reads the line may print
+/// another.
+const NO_PROMPT: Duration = Duration::from_secs(1);
+
+/// A run under way.
+struct Watch<'a> {
+    session: &'a Session<'a>,
+    observer: Observer<'a>,
+    decider: Decider,
+    /// What is typed as soon as the prompt comes again.
+    question: Option<String>,
+    /// When something was printed last.
+    heard: Instant,
+    /// When a line said that the kernel goes down.
+    crashed: Option<Instant>,
+}
+
+/// Types a line into a machine at its fork point, if there is one, and watches until all is decided. With `asks`, the
+/// line's status is asked for.
+///
+/// # Errors
+/// As [`Session::run`].
+pub fn watch(
+    session: &Session<'_>,
+    stand: &mut Stand,
+    decider: Decider,
+    typed: Option<&Typed>,
+    asks: bool,
+    tap: &dyn Fn(&[u8]),
+) -> Result<(Evidence, Findings), Error> {
+    let mut observer = Observer::new(tap);
+    if typed.is_some() {
+        // The line is shown behind its prompt.
+        let before = stand.prelude().log.text();
+        observer.log.push(before.rsplit('\n').next().unwrap_or_default().as_bytes());
+    }
+    observer.enter(&stand.vm, Phase::Run);
+    if let Some(typed) = typed {
+        stand.send(format!("{}\r", typed.line).as_bytes(), &[]);
+    }
+    if !std::mem::replace(&mut stand.running, true) {
+        stand.vm.resume();
+    }
+    let question = typed.filter(|_| asks).map(Typed::question);
+    let mut watch = Watch { session, observer, decider, question, heard: Instant::now(), crashed: None };
+    let ending = watch.until_end(stand)?;
+    let boot = typed.map(|_| stand.boot());
+    let Watch { observer, decider, .. } = watch;
+    Ok((observer.into_evidence(session, &stand.vm, ending, boot), decider.finish()))
+}
+
+impl Watch<'_> {
+    fn until_end(&mut self, stand: &mut Stand) -> Result<Ending, Error> {
+        let limit = self.session.limits.test;
+        while self.observer.ending.is_none() && !self.is_over() {
+            let late = self.observer.phase_started + self.observer.limit(limit);
+            let deadline = [self.last_words_end(), self.prompt_missed()].into_iter().flatten().fold(late, Instant::min);
+            let seen = self.observer.step(&mut stand.vm, deadline, limit)?;
+            self.take(stand, seen, limit);
+            self.ask(stand);
+        }
+        if self.observer.ending.is_none() && !self.decider.is_decided() {
+            self.observer.autopsy = Autopsy::of_running(&mut stand.vm).ok();
+        }
+        while let Some(seen) = self.observer.leftover(&mut stand.vm) {
+            self.take(stand, seen, limit);
+        }
+        Ok(self.observer.ending.unwrap_or(Ending::Decided))
+    }
+
+    fn is_over(&self) -> bool {
+        self.decider.is_decided() || self.last_words_end().is_some_and(|end| Instant::now() >= end)
+    }
+
+    /// When a kernel that goes down has said all.
+    fn last_words_end(&self) -> Option<Instant> {
+        self.crashed.map(|crashed| (crashed + ALL_LAST_WORDS).min(self.heard + LAST_WORDS))
+    }
+
+    /// When the prompt does not come any more before the question is typed.
+    fn prompt_missed(&self) -> Option<Instant> {
+        self.question.as_ref().map(|_| self.heard + NO_PROMPT)
+    }
+
+    fn take(&mut self, stand: &mut Stand, seen: Seen, limit: Duration) {
+        match seen {
+            Seen::Com1(bytes) => {
+                self.heard = Instant::now();
+                self.decider.push(&bytes, self.observer.started.elapsed());
+                if self.decider.has_crashed() {
+                    self.crashed.get_or_insert(self.heard);
+                }
+            }
+            Seen::Late => self.observer.time_out(&mut stand.vm, limit),
+            Seen::Com2(_) | Seen::Nothing => {}
+        }
+    }
+
+    /// Asks for the status, once the line has ended.
+    fn ask(&mut self, stand: &mut Stand) {
+        let ready = self.decider.is_prompted() || self.prompt_missed().is_some_and(|time| Instant::now() >= time);
+        if ready && let Some(question) = self.question.take() {
+            stand.send(format!("{question}\r").as_bytes(), &[]);
+        }
+    }
+}
