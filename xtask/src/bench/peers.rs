@@ -10,7 +10,11 @@ use super::cpio::Archive;
 
 /// What the peer's init prints.
 pub const MARKER: &str = "steward-peer-is-up";
+/// What the shell prints that [`shell`] gives, before each line that it reads.
+pub const PROMPT: &str = "/ # ";
 
+/// Package of the static busybox.
+const BUSYBOX: &str = "busybox-static";
 /// Packages that depend on a current kernel, the smaller one first.
 const KERNELS: [&str; 2] = ["linux-image-cloud-amd64", "linux-image-amd64"];
 
@@ -37,7 +41,7 @@ pub fn linux(directory: &Path) -> Result<Linux> {
         let unpacked = fetch(directory, &package)?;
         let image = find(&unpacked.join("boot"), "vmlinuz-")?;
         fs::copy(&image, &kernel).with_context(|| format!("cannot copy {}", image.display()))?;
-        let busybox = fetch(directory, "busybox-static")?.join("bin/busybox");
+        let busybox = fetch(directory, BUSYBOX)?.join("bin/busybox");
         let busybox = fs::read(&busybox).with_context(|| format!("cannot read {}", busybox.display()))?;
         fs::write(&initrd, root_file_system(&busybox))?;
         // Written last: it says that the others are whole.
@@ -45,6 +49,45 @@ pub fn linux(directory: &Path) -> Result<Linux> {
     }
     Ok(Linux { kernel, initrd, name: fs::read_to_string(name)? })
 }
+
+/// A first root file system for the same kernel, with a shell on the serial line as init; kept in `directory`.
+///
+/// # Errors
+/// As for [`linux`].
+pub fn shell(directory: &Path) -> Result<PathBuf> {
+    linux(directory)?;
+    let (unpacked, initrd) = (directory.join(BUSYBOX), directory.join("initrd-shell"));
+    let busybox = unpacked.join("bin/busybox");
+    let busybox = if busybox.exists() { busybox } else { fetch(directory, BUSYBOX)?.join("bin/busybox") };
+    let busybox = fs::read(&busybox).with_context(|| format!("cannot read {}", busybox.display()))?;
+    let archive = shell_file_system(&busybox);
+    if fs::read(&initrd).ok().as_ref() != Some(&archive) {
+        fs::write(&initrd, archive).with_context(|| format!("cannot write {}", initrd.display()))?;
+    }
+    Ok(initrd)
+}
+
+fn shell_file_system(busybox: &[u8]) -> Vec<u8> {
+    let mut archive = Archive::default();
+    for directory in ["bin", "dev", "etc", "proc", "sys", "tmp"] {
+        archive.directory(directory);
+    }
+    archive.device("dev/console", 5, 1);
+    archive.program("bin/busybox", busybox);
+    archive.program("init", SHELL.as_bytes());
+    archive.finish()
+}
+
+/// The shell's init. The kernel says nothing between its lines, and the shell has its terminal.
+const SHELL: &str = "\
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+export HOME=/ PATH=/bin
+exec setsid cttyhack sh
+";
 
 fn root_file_system(busybox: &[u8]) -> Vec<u8> {
     let mut archive = Archive::default();
