@@ -6,14 +6,12 @@ use regex::bytes::Regex;
 
 use super::{
     Expectation,
+    crash::{Crash, Dying},
     echo::{Change, Echo},
-    lines::{Line, Lines},
+    lines::{Line, Lines, shown},
     results::{Findings as Tests, Results},
 };
 use crate::session::printed::{Finder, Plain};
-
-/// Characters of a line that are shown.
-const SHOWN: usize = 200;
 
 /// What was typed, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +70,7 @@ struct Judged {
     /// Begins the answer to the question for the status.
     mark: Option<String>,
     status: Option<i32>,
-    crash: Option<String>,
+    crash: Option<Crash>,
     /// The last line that is not empty.
     last: String,
     results: Results,
@@ -102,8 +100,8 @@ struct Text {
 pub struct Findings {
     /// Of each expectation, in their order.
     pub met: Vec<Met>,
-    /// The line that says that the kernel went down.
-    pub crash: Option<String>,
+    /// The line that says most surely that the kernel went down.
+    pub crash: Option<Crash>,
     /// The last line that is not empty, but for the answer to the question for the status; it may be.
     pub last: String,
     /// The status of the line that was typed.
@@ -187,9 +185,9 @@ impl Decider {
         self.prompted.is_some_and(|place| place > 0)
     }
 
-    /// Whether a line said that the kernel went down.
-    pub fn has_crashed(&self) -> bool {
-        self.judged.crash.is_some()
+    /// How sure it is that the kernel goes down, if a line said so.
+    pub fn dying(&self) -> Option<Dying> {
+        self.judged.crash.as_ref().map(|crash| crash.dying)
     }
 
     /// Whether nothing that is printed later would matter.
@@ -245,8 +243,9 @@ impl Judged {
         if self.status.is_none() {
             self.status = self.mark.as_ref().and_then(|mark| status(&own, mark.as_bytes()));
         }
-        if self.crash.is_none() {
-            self.crash = steward_ktap::crash(&own).map(shown);
+        let before = self.crash.as_ref().map(|crash| crash.dying);
+        if let Some(crash) = Crash::of(&own).filter(|crash| Some(crash.dying) > before) {
+            self.crash = Some(crash);
         }
         let asks = || self.mark.as_ref().is_some_and(|mark| is_about(&own, mark));
         if !own.trim_ascii().is_empty() && self.status.is_none() && !asks() {
@@ -277,10 +276,6 @@ impl Judged {
             (Expectation::Exit(_) | Expectation::Verdict(_), _) => Met::Open,
         }
     }
-}
-
-fn shown(text: &str) -> String {
-    text.trim().chars().take(SHOWN).collect()
 }
 
 /// Whether this is the echo of the question for the status.

@@ -2,6 +2,7 @@
 
 use super::{
     Expectation,
+    crash::{Crash, Dying},
     decide::{Findings, Met},
 };
 use crate::{
@@ -86,9 +87,15 @@ fn in_good_order(evidence: &Evidence) -> bool {
 
 /// What became of the run, apart from the verdict that it may be expected to get.
 fn natural(unmet: Option<(&Expectation, &Met)>, typed: bool, findings: &Findings, evidence: &Evidence) -> Judgement {
-    if let Some(crash) = &findings.crash {
-        return judgement(Verdict::Panic, crash.clone());
-    }
+    // A kernel that lived on until all was decided has survived what it complained of.
+    let survived = evidence.ending == Ending::Decided && unmet.is_some_and(|(_, met)| matches!(met, Met::No(_)));
+    let complaint = match &findings.crash {
+        Some(Crash { dying, words }) if *dying == Dying::Dead || !survived => {
+            return judgement(Verdict::Panic, words.clone());
+        }
+        Some(Crash { words, .. }) => format!("; it said `{words}`"),
+        None => String::new(),
+    };
     if let Some((verdict, why)) = end(evidence) {
         return judgement(verdict, why);
     }
@@ -106,7 +113,7 @@ fn natural(unmet: Option<(&Expectation, &Met)>, typed: bool, findings: &Findings
     match unmet {
         None => judgement(Verdict::Pass, ending(evidence)),
         Some((expectation, Met::No(why))) => {
-            judgement(Verdict::Fail, format!("`{expectation}` does not hold: {why}{}", seen()))
+            judgement(Verdict::Fail, format!("`{expectation}` does not hold: {why}{}{complaint}", seen()))
         }
         Some((expectation, _)) if typed || *expectation == Expectation::Ktap => {
             let why = format!("the machine ended before `{expectation}` came to hold: {}{}", ending(evidence), seen());

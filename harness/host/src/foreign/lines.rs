@@ -7,6 +7,14 @@ use super::echo::{Change, Echo};
 /// Longest line that is kept in one piece.
 const LONGEST: usize = 64 << 10;
 
+/// Characters of a line that a reason shows.
+const SHOWN: usize = 200;
+
+/// As much of a line as a reason shows.
+pub fn shown(line: &str) -> String {
+    line.trim().chars().take(SHOWN).collect()
+}
+
 /// A line, without its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'l> {

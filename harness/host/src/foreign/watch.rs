@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::decide::{Decider, Findings, Typed};
+use super::{
+    crash::Dying,
+    decide::{Decider, Findings, Typed},
+};
 use crate::{
     Error,
     autopsy::Autopsy,
@@ -12,13 +15,20 @@ use crate::{
     },
 };
 
-/// How long a kernel that said that it goes down may be silent before it is believed to have said all, and how long it
-/// may speak on at most.
-const LAST_WORDS: Duration = Duration::from_millis(300);
-const ALL_LAST_WORDS: Duration = Duration::from_secs(3);
+/// How long a kernel that said that it stops may speak on at most.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 /// How long a prompt that does not come is waited for before the next line is typed: what reads the line may print
 /// another.
 const NO_PROMPT: Duration = Duration::from_secs(1);
+
+/// How long a kernel may be silent after its complaint before it is believed to be down.
+const fn silence(dying: Dying) -> Duration {
+    Duration::from_millis(match dying {
+        Dying::Unwell => 5000,
+        Dying::Panicked => 1000,
+        Dying::Dead => 300,
+    })
+}
 
 /// A run under way.
 struct Watch<'a> {
@@ -29,8 +39,8 @@ struct Watch<'a> {
     question: Option<String>,
     /// When something was printed last.
     heard: Instant,
-    /// When a line said that the kernel goes down.
-    crashed: Option<Instant>,
+    /// When a line said that the kernel goes down, and how sure that is.
+    dying: Option<(Instant, Dying)>,
 }
 
 /// Types a line into a machine at its fork point, if there is one, and watches until all is decided. With `asks`, the
@@ -60,7 +70,7 @@ pub fn watch(
         stand.vm.resume();
     }
     let question = typed.filter(|_| asks).map(Typed::question);
-    let mut watch = Watch { session, observer, decider, question, heard: Instant::now(), crashed: None };
+    let mut watch = Watch { session, observer, decider, question, heard: Instant::now(), dying: None };
     let ending = watch.until_end(stand)?;
     let boot = typed.map(|_| stand.boot());
     let Watch { observer, decider, .. } = watch;
@@ -92,7 +102,10 @@ impl Watch<'_> {
 
     /// When a kernel that goes down has said all.
     fn last_words_end(&self) -> Option<Instant> {
-        self.crashed.map(|crashed| (crashed + ALL_LAST_WORDS).min(self.heard + LAST_WORDS))
+        self.dying.map(|(since, dying)| match dying {
+            Dying::Dead => (self.heard + silence(dying)).min(since + LAST_WORDS),
+            _ => self.heard + silence(dying),
+        })
     }
 
     /// When the prompt does not come any more before the question is typed.
@@ -105,8 +118,9 @@ impl Watch<'_> {
             Seen::Com1(bytes) => {
                 self.heard = Instant::now();
                 self.decider.push(&bytes, self.observer.started.elapsed());
-                if self.decider.has_crashed() {
-                    self.crashed.get_or_insert(self.heard);
+                let dying = self.decider.dying();
+                if dying > self.dying.map(|(_, before)| before) {
+                    self.dying = dying.map(|dying| (self.heard, dying));
                 }
             }
             Seen::Late => self.observer.time_out(&mut stand.vm, limit),

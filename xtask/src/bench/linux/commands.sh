@@ -50,10 +50,9 @@ cat /file
 mkdir -p /a/b/c && rmdir /a/b/c && ! test -d /a/b/c
 ln -s /bin/busybox /link && test -L /link
 #: expect status=1
-#: expect text=not empty
+#: expect text=busy
 rmdir /proc
 rm -rf /bin
-ls /bin/busybox
 seq 1000 >/numbers && test "$(tail -n 1 /numbers)" = 1000
 dd if=/dev/zero of=/zeros bs=1024 count=1024 2>/dev/null && test "$(stat -c %s /zeros)" = 1048576
 echo steward | gzip | gunzip | grep steward
@@ -61,7 +60,7 @@ mkdir /t && tar -cf /t.tar /t && tar -tf /t.tar | grep t
 mount -t tmpfs none /tmp && mount | grep -q /tmp
 #: expect status=1
 mount | grep -q /tmp
-find /proc/self -maxdepth 1 -name status | grep status
+find /bin -name busybox | grep -q busybox
 
 # The kernel
 #: expect status=0
@@ -76,13 +75,11 @@ grep -q GenuineIntel /proc/cpuinfo || grep -q AuthenticAMD /proc/cpuinfo
 nproc
 grep -q MemTotal /proc/meminfo
 test "$(cat /proc/1/comm)" = sh
-test -c /dev/null && test -c /dev/zero
 head -c 16 /dev/urandom | wc -c | grep 16
 hostname changed && test "$(hostname)" = changed
 #: expect status=1
 test "$(hostname)" = changed
 sysctl -w kernel.panic=0
-ip link show lo || ifconfig lo
 dmesg | grep -q 'Linux version'
 
 # Processes
@@ -95,7 +92,7 @@ sleep 0.1
 #: expect text=not found
 no-such-command
 #: expect status=126
-/etc-is-no-program 2>/dev/null || sh -c 'exec /dev/null'
+/dev/null
 
 # What ends the machine
 #: name a panic that is asked for

@@ -91,7 +91,16 @@ fn a_text_that_looks_like_the_beginning_of_an_echo_counts_once_that_ends() {
 #[test]
 fn the_echo_of_a_panic_is_no_panic() {
     let line = "echo Kernel panic - not syncing: no";
-    assert!(!answered(&["text=x"], line, &format!("{line}\r\n")).has_crashed());
+    assert_eq!(answered(&["text=x"], line, &format!("{line}\r\n")).dying(), None);
+}
+
+#[test]
+fn the_surest_of_a_kernels_last_words_counts() {
+    let said = "BUG: kernel NULL pointer dereference, address: 0\nOops: 0002\nKernel panic - not syncing: Fatal exception\nBUG: x\n";
+    let crash = ran(&["text=x"], said).finish().crash.unwrap();
+    assert_eq!((crash.dying, crash.words.as_str()), (Dying::Dead, "Kernel panic - not syncing: Fatal exception"));
+    assert_eq!(ran(&["text=x"], "panicked at src/main.rs:1:2:\n").dying(), Some(Dying::Panicked));
+    assert_eq!(ran(&["text=x"], "BUG: sleeping function\n").dying(), Some(Dying::Unwell));
 }
 
 #[test]

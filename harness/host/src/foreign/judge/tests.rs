@@ -106,9 +106,6 @@ fn a_wrong_status_fails_with_what_was_seen() {
 #[test]
 fn a_kernel_that_goes_down_has_panicked_however_its_machine_ends() {
     let last = "Kernel panic - not syncing: sysrq triggered crash\n";
-    if steward_ktap::crash(last.trim_end().as_bytes()).is_none() {
-        return;
-    }
     for evidence in [evidence(last, Ending::Decided), reset(last), hung_machine(last, true), exited(last, 33)] {
         is(run(&["text=done"], &evidence), Verdict::Panic, "sysrq triggered");
         is(run(&["verdict=panic"], &evidence), Verdict::Pass, "as expected");
@@ -120,6 +117,16 @@ fn a_kernel_that_goes_down_has_panicked_however_its_machine_ends() {
         Verdict::Fail,
         "`text=done` does not hold",
     );
+}
+
+#[test]
+fn a_kernel_that_survives_its_complaint_is_judged_by_what_it_did() {
+    let complaint = "BUG: sleeping function called from invalid context\n";
+    let answered = |status| evidence(&format!("x\r\n{complaint}00000000000000a5:{status}\n"), Ending::Decided);
+    is(line(&["status=0"], "x", &answered(0)), Verdict::Pass, "");
+    is(line(&["status=0"], "x", &answered(1)), Verdict::Fail, "it said `BUG: sleeping");
+    is(line(&["status=0"], "x", &evidence(complaint, Ending::Decided)), Verdict::Panic, "sleeping");
+    is(run(&["exit=33"], &exited("panicked at src/main.rs:1:2:\n", 35)), Verdict::Panic, "src/main.rs");
 }
 
 #[test]
