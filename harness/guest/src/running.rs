@@ -1,5 +1,8 @@
 //! The run under way, for those who stand outside the runner: tests, and records that a panic or a fault writes.
 
+#[cfg(test)]
+extern crate std;
+
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use steward_harness_wire::{After, Nonce, word};
@@ -86,4 +89,11 @@ pub fn seed() -> u64 {
 /// The nonce of the run under way.
 pub fn nonce() -> Option<Nonce> {
     under_test().then(|| Nonce(NONCE.load(Ordering::Relaxed)))
+}
+
+/// Tests on the host that run tests take turns: what is noted here is one for a machine.
+#[cfg(test)]
+pub fn turn() -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

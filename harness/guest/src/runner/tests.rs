@@ -6,7 +6,7 @@ extern crate std;
 use std::{
     collections::VecDeque,
     string::{String, ToString},
-    sync::{Mutex, MutexGuard},
+    sync::MutexGuard,
     vec::Vec,
 };
 
@@ -16,8 +16,6 @@ use steward_harness_wire::Nonce;
 
 use super::*;
 use crate::{Report, Test, seed};
-
-static TURN: Mutex<()> = Mutex::new(());
 
 #[derive(Default)]
 struct FakeLine {
@@ -41,7 +39,7 @@ impl Line for FakeLine {
 
 impl FakeLine {
     fn with(commands: &[Command]) -> (MutexGuard<'static, ()>, Self) {
-        let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let turn = running::turn();
         running::finish();
         (turn, Self::asking(commands))
     }
