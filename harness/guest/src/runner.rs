@@ -139,7 +139,9 @@ fn innermost(backtrace: &[u64]) -> Backtrace {
 }
 
 fn cut(text: &str, most: usize) -> &str {
-    &text[..text.floor_char_boundary(most)]
+    // `str::floor_char_boundary` needs a newer compiler than the rest of this crate.
+    let end = (0..=most.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    &text[..end]
 }
 
 #[cfg(test)]
