@@ -199,7 +199,7 @@ impl Backtrace {
             return;
         }
         while self.length < BACKTRACE_DEPTH
-            && frame % 8 == 0
+            && frame.is_multiple_of(8)
             && frame >= stack_pointer
             && frame.checked_add(16).is_some_and(|behind| behind <= end)
         {

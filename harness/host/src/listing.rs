@@ -1,5 +1,6 @@
 //! The tests of a kernel, read from its ELF file without booting it.
 
+mod relocated;
 mod tier;
 
 use std::{collections::HashSet, fs, path::Path, time::Duration};
@@ -121,7 +122,8 @@ impl Listing {
             return Err(String::from("not an x86-64 ELF file"));
         }
         let Some(section) = file.section_by_name(layout::SECTION) else { return Ok(Self::default()) };
-        let data = section.data().map_err(|error| format!("section {}: {error}", layout::SECTION))?;
+        let mut data = section.data().map_err(|error| format!("section {}: {error}", layout::SECTION))?.to_vec();
+        relocated::relocate(&file, elf, section.address(), &mut data)?;
         let (descriptors, []) = data.as_chunks::<{ layout::SIZE }>() else {
             return Err(format!(
                 "section {} has {} bytes, no multiple of the {} of a test's descriptor: the kernel was built with \

@@ -115,8 +115,8 @@ fn expand(needs: &Needs, function: &ItemFn) -> syn::Result<proc_macro2::TokenStr
     let Needs { should_panic, ignore, ignore_reason, timeout_ms, cpus, memory_mib, machine, cpu, tier } = needs;
     let tier = format_ident!("{tier:?}");
     Ok(quote! {
-        // An editor offers to run what looks like a test to it. Nothing is ever built with this.
-        #[cfg_attr(rust_analyzer, test)]
+        // An editor offers to run what looks like a test to it: rust-analyzer sets `miri`, and nothing else here does.
+        #[cfg_attr(miri, test)]
         #function
 
         #[used]
