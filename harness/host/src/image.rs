@@ -3,6 +3,7 @@
 mod archive;
 mod boot;
 pub(crate) mod cache;
+mod directory;
 mod kind;
 mod loader;
 mod made;
@@ -17,6 +18,7 @@ use std::{
 use crate::{Error, machine::Memory};
 pub use boot::Boot;
 pub use cache::prune;
+pub use directory::cache_directory;
 pub use medium::{Attach, Firmware};
 pub(crate) use medium::{MEDIUM, Medium};
 pub use strip::strip;
@@ -96,32 +98,9 @@ fn pack(elf: &Path, modules: &[Module]) -> Result<Vec<u8>, Error> {
     Ok(archive.finish())
 }
 
-/// Where the harness keeps what it can make again: `steward` in the target directory that the ELF file lies in, or
-/// else in `CARGO_TARGET_DIR` or `target`.
-#[must_use]
-pub fn cache_directory(elf: &Path) -> PathBuf {
-    target_directory(elf).join("steward")
-}
-
-/// Cargo puts a bare-metal program at `<target>/x86_64-unknown-none/<profile>/…`.
-fn target_directory(elf: &Path) -> PathBuf {
-    let absolute = std::path::absolute(elf).unwrap_or_else(|_| elf.into());
-    let triple = absolute.ancestors().find(|ancestor| ancestor.file_name().is_some_and(|name| name == loader::TARGET));
-    triple.and_then(Path::parent).map_or_else(
-        || std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from),
-        PathBuf::from,
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_cache_lies_in_the_target_directory_of_the_kernel() {
-        let elf = Path::new("/w/target/x86_64-unknown-none/debug/deps/kernel-0a1b");
-        assert_eq!(cache_directory(elf), Path::new("/w/target/steward"));
-    }
 
     #[test]
     fn a_kernel_and_its_modules_are_packed_under_their_names() {

@@ -8,7 +8,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{cache, cache_directory, target_directory};
+use super::{
+    cache,
+    directory::{cache_directory, target_directory},
+};
 use crate::{Error, freshness::Program};
 
 /// The target that bare-metal programs are built for; also a directory's name.
@@ -31,7 +34,7 @@ pub fn find(elf: &Path) -> Result<PathBuf, Error> {
         return existing(&named)
             .ok_or_else(|| Error::Loader(format!("STEWARD_LOADER names {}, which is no file", named.display())));
     }
-    let target = target_directory(elf);
+    let target = target_directory(elf).unwrap_or_else(|| PathBuf::from("target"));
     let place = |target: &Path| target.join(TARGET).join("release").join(PACKAGE);
     let Some(workspace) = workspace_of(elf) else {
         let built = place(&target);
