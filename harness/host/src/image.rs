@@ -4,7 +4,9 @@ mod archive;
 mod boot;
 pub(crate) mod cache;
 mod directory;
+mod foreign;
 mod kind;
+pub mod limine;
 mod loader;
 mod made;
 mod medium;
@@ -19,6 +21,9 @@ use crate::{Error, machine::Memory};
 pub use boot::Boot;
 pub use cache::prune;
 pub use directory::cache_directory;
+pub use foreign::{Options, Way, foreign};
+pub use kind::Kind;
+pub use made::made;
 pub use medium::{Attach, Firmware};
 pub(crate) use medium::{MEDIUM, Medium};
 pub use strip::strip;
@@ -64,7 +69,17 @@ impl Image {
     #[must_use]
     pub fn on_medium(elf: &Path, file: &Path, attach: Attach, firmware: Firmware) -> Self {
         Self {
-            boot: Boot::Medium { file: file.into(), attach, writable: false, firmware, needs: None },
+            boot: Boot::Medium { file: file.into(), attach, writable: false, firmware, needs: None, screen: false },
+            elf: elf.into(),
+        }
+    }
+
+    /// The same, of which nobody knows what is on it. Boot loaders and kernels of others take a display card for granted,
+    /// so the machine has one.
+    #[must_use]
+    pub fn of_medium(elf: &Path, file: &Path, attach: Attach, firmware: Firmware) -> Self {
+        Self {
+            boot: Boot::Medium { file: file.into(), attach, writable: false, firmware, needs: None, screen: true },
             elf: elf.into(),
         }
     }

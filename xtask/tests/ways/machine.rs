@@ -53,7 +53,7 @@ impl Machine {
         let interrupts = INTERRUPTS.get_or_init(|| Interrupts::install().unwrap());
         let emulator = EMULATOR.get_or_init(|| Emulator::find().unwrap());
         let Parts { file, attach, firmware, shape, writable, serial, screen } = parts;
-        let boot = Boot::Medium { file: file.into(), attach, writable, firmware, needs: None };
+        let boot = Boot::Medium { file: file.into(), attach, writable, firmware, needs: None, screen: false };
         let configuration = Configuration {
             slots: 1,
             shape,

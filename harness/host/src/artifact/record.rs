@@ -16,7 +16,9 @@ use crate::{
 };
 
 /// Version of the format of `artifact.json`. It grows when an older reader would misunderstand a newer file.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
+/// The version that says all about a machine with a medium and no screen.
+const WITHOUT_SCREEN: u32 = 2;
 /// The version that says all about a machine without a medium.
 const WITHOUT_MEDIUM: u32 = 1;
 
@@ -84,6 +86,9 @@ pub struct BootMedium {
     pub attach: String,
     /// The machine had UEFI firmware in a flash chip.
     pub uefi: bool,
+    /// The machine had a VGA card for what is on the medium.
+    #[serde(default)]
+    pub screen: bool,
 }
 
 /// An exception as the kernel reported it.
@@ -110,12 +115,16 @@ impl Record {
         let Configuration { shape, accelerator, slots, command_line, .. } = configuration;
         let medium = match &image.boot {
             Boot::Direct { .. } => None,
-            Boot::Medium { attach, firmware, .. } => {
-                Some(BootMedium { attach: attach.to_string(), uefi: *firmware != Firmware::Bios })
+            Boot::Medium { attach, firmware, screen, .. } => {
+                Some(BootMedium { attach: attach.to_string(), uefi: *firmware != Firmware::Bios, screen: *screen })
             }
         };
         Self {
-            format: if medium.is_some() { FORMAT } else { WITHOUT_MEDIUM },
+            format: match &medium {
+                Some(BootMedium { screen: true, .. }) => FORMAT,
+                Some(_) => WITHOUT_SCREEN,
+                None => WITHOUT_MEDIUM,
+            },
             test: report.test.name.clone(),
             file: report.test.file.clone(),
             line: report.test.line,
@@ -148,11 +157,12 @@ impl Record {
     /// Says what of it this harness does not know.
     pub(super) fn image(&self, directory: &Path) -> Result<Image, String> {
         let kernel = directory.join(store::KERNEL);
-        let Some(BootMedium { attach, uefi }) = &self.medium else { return Ok(Image::bare(&kernel)) };
+        let Some(BootMedium { attach, uefi, screen }) = &self.medium else { return Ok(Image::bare(&kernel)) };
         let attach: Attach = attach.parse().map_err(|error: ParseError| error.to_string())?;
         let code = directory.join(store::FIRMWARE);
         let firmware = if *uefi { Firmware::Uefi { code } } else { Firmware::Bios };
-        Ok(Image::on_medium(&kernel, &directory.join(store::MEDIUM), attach, firmware))
+        let make = if *screen { Image::of_medium } else { Image::on_medium };
+        Ok(make(&kernel, &directory.join(store::MEDIUM), attach, firmware))
     }
 
     /// The machine that the state fits, as this QEMU makes it.

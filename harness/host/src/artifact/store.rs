@@ -253,15 +253,16 @@ mod tests {
         let [file, code] = ["m", "f"].map(|name| directory.path().join(name));
         fs::write(&file, "image").unwrap();
         fs::write(&code, "ovmf").unwrap();
-        let image = Image::on_medium(&kernel, &file, Attach::Usb, Firmware::Uefi { code });
-        let medium = Some(BootMedium { attach: "usb".into(), uefi: true });
+        let image = Image::of_medium(&kernel, &file, Attach::Usb, Firmware::Uefi { code });
+        let medium = Some(BootMedium { attach: "usb".into(), uefi: true, screen: true });
         let state = tempfile::tempfile_in(&artifacts).unwrap();
         let id = put(&artifacts, state, Record { medium, ..record("k::maps") }, &image).unwrap().id;
         let found = find(&artifacts, &id).unwrap();
-        let Boot::Medium { file, attach, writable, firmware, .. } = found.image().unwrap().boot else {
+        let Boot::Medium { file, attach, writable, firmware, screen, .. } = found.image().unwrap().boot else {
             panic!("no medium")
         };
-        assert_eq!((fs::read(file).unwrap(), attach, writable), (b"image".to_vec(), Attach::Usb, false));
+        assert_eq!((fs::read(file).unwrap(), attach), (b"image".to_vec(), Attach::Usb));
+        assert!(!writable && screen);
         let Firmware::Uefi { code } = firmware else { panic!("no firmware") };
         assert_eq!(fs::read(&code).unwrap(), b"ovmf");
         fs::remove_file(code).unwrap();
@@ -322,7 +323,7 @@ mod tests {
         let error = find(&artifacts, &put.id).unwrap_err().to_string();
         assert!(error.contains("`state` is missing"), "{error}");
         for (text, why) in
-            [("{\"format\": 3}", "is 3; this harness reads up to 2"), ("{", "is none"), ("{\"format\": 1}", "test")]
+            [("{\"format\": 4}", "is 4; this harness reads up to 3"), ("{", "is none"), ("{\"format\": 1}", "test")]
         {
             fs::write(put.path.join(RECORD), text).unwrap();
             let error = find(&artifacts, &put.id).unwrap_err().to_string();

@@ -40,6 +40,9 @@ pub enum Boot {
         /// The least memory with which the loader on the medium comes to the kernel, when it is known to need more than
         /// the firmware does.
         needs: Option<Memory>,
+        /// Whether the machine has a VGA card, whatever its configuration says: boot loaders of BIOS machines may refuse
+        /// to go on without one, and some kernels draw without asking.
+        screen: bool,
     },
 }
 
@@ -85,6 +88,12 @@ impl Boot {
         let mut arguments = firmware.arguments();
         arguments.extend(self.medium().into_iter().flat_map(Medium::arguments));
         arguments
+    }
+
+    /// Whether what it boots takes a VGA card for granted.
+    #[must_use]
+    pub(crate) const fn needs_screen(&self) -> bool {
+        matches!(self, Self::Medium { screen: true, .. })
     }
 
     /// The medium, when there is one.
@@ -150,7 +159,14 @@ mod tests {
     }
 
     fn on_cd(firmware: Firmware) -> Boot {
-        Boot::Medium { file: "/a,b.iso".into(), attach: Attach::Cd, writable: false, firmware, needs: None }
+        Boot::Medium {
+            file: "/a,b.iso".into(),
+            attach: Attach::Cd,
+            writable: false,
+            firmware,
+            needs: None,
+            screen: false,
+        }
     }
 
     fn uefi() -> Firmware {

@@ -34,13 +34,15 @@ pub enum Attach {
     Virtio,
     /// As a disk at an AHCI controller.
     Ahci,
+    /// As the disk that every machine has: at the controller that it brings, IDE on a pc, AHCI on a q35.
+    Disk,
     /// As an NVMe disk. QEMU cannot save such a machine: every test boots its own, and none is kept for `--replay`.
     Nvme,
 }
 
 impl Attach {
     /// Every way.
-    pub const ALL: [Self; 5] = [Self::Cd, Self::Usb, Self::Virtio, Self::Ahci, Self::Nvme];
+    pub const ALL: [Self; 6] = [Self::Cd, Self::Usb, Self::Virtio, Self::Ahci, Self::Disk, Self::Nvme];
 
     /// Its name on command lines.
     #[must_use]
@@ -50,6 +52,7 @@ impl Attach {
             Self::Usb => "usb",
             Self::Virtio => "virtio",
             Self::Ahci => "ahci",
+            Self::Disk => "disk",
             Self::Nvme => "nvme",
         }
     }
@@ -66,7 +69,9 @@ impl FromStr for Attach {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         Self::ALL.into_iter().find(|attach| attach.name() == text).ok_or_else(|| {
-            ParseError::new(format!("`{text}` is no way to attach a medium; known are cd, usb, virtio, ahci and nvme"))
+            ParseError::new(format!(
+                "`{text}` is no way to attach a medium; known are cd, usb, virtio, ahci, disk and nvme"
+            ))
         })
     }
 }
@@ -129,6 +134,8 @@ impl Attach {
             Self::Virtio => &["virtio-blk-pci,drive=medium,bootindex=1"],
             // q35 has such a controller, and pc does not.
             Self::Ahci => &["ahci,id=ahci", "ide-hd,bus=ahci.0,drive=medium,bootindex=1"],
+            // The first disk on the first bus that there is: `-drive file=…` would put it there too.
+            Self::Disk => &["ide-hd,drive=medium,bootindex=1"],
             Self::Nvme => &["nvme,serial=medium,drive=medium,bootindex=1"],
         }
     }
@@ -224,7 +231,7 @@ mod tests {
         for attach in Attach::ALL {
             assert_eq!(attach.to_string().parse(), Ok(attach));
         }
-        assert!("floppy".parse::<Attach>().unwrap_err().to_string().contains("virtio, ahci and nvme"));
+        assert!("floppy".parse::<Attach>().unwrap_err().to_string().contains("virtio, ahci, disk and nvme"));
     }
 
     #[test]
@@ -237,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_disk_is_a_copy_unless_the_file_itself_may_be_written() {
-        for attach in [Attach::Usb, Attach::Virtio, Attach::Ahci, Attach::Nvme] {
+        for attach in [Attach::Usb, Attach::Virtio, Attach::Ahci, Attach::Disk, Attach::Nvme] {
             let medium = Medium { file: Path::new("/stick.img"), attach, writable: false };
             let copied = words(medium);
             assert!(

@@ -141,7 +141,7 @@ impl Configuration {
         arguments.add("-d cpu_reset");
         self.add_machine(&mut arguments);
         self.add_lines(&mut arguments, lines);
-        if self.screen != Screen::None {
+        if self.screen != Screen::None || image.boot.needs_screen() {
             arguments.add("-device VGA");
         }
         arguments.pair("-device", format!("isa-debug-exit,iobase={DEBUG_EXIT:#x},iosize=4"));
