@@ -83,7 +83,7 @@ fn write_renamed(directory: &Path, path: &Path, content: &[u8]) -> io::Result<()
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
-fn keep_young(path: &Path) {
+pub(super) fn keep_young(path: &Path) {
     // A file that cannot be touched is at worst made again some day.
     let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
 }

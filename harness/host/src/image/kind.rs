@@ -168,17 +168,19 @@ enum Multiboot {
 
 /// The header that boot loaders find; of both versions, the first, which QEMU knows.
 fn multiboot(head: &[u8]) -> Option<Multiboot> {
-    let words = |limit: usize, step: usize| {
-        let all = (0..head.len().min(limit)).step_by(step);
-        all.filter_map(|at| head.get(at..at + 16)).filter_map(|bytes| {
-            let mut words = bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
-            Some([words.next()?, words.next()?, words.next()?, words.next()?])
-        })
+    let word = |at: usize| {
+        let bytes = head.get(at..at + 4)?;
+        Some(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     };
-    let sum = |words: &[u32]| words.iter().fold(0, |sum: u32, word| sum.wrapping_add(*word));
-    // Multiboot 0.6.96, 3.1: within 8192 bytes, at multiples of 4; three words that add up to 0.
-    let one = words(8192, 4).find(|words| words[0] == 0x1bad_b002 && sum(&words[..3]) == 0);
-    // Multiboot 2.0, 3.1.1: within 32768 bytes, at multiples of 8; four words that add up to 0.
-    let two = words(32768, 8).find(|words| words[0] == 0xe852_50d6 && sum(words) == 0);
-    one.map(|words| Multiboot::One { flags: words[1] }).or(two.map(|_| Multiboot::Two))
+    // The words of a header add up to 0.
+    let header = |at: usize, magic: u32, words: usize| {
+        let sum = (0..words).try_fold(0u32, |sum, number| Some(sum.wrapping_add(word(at + 4 * number)?)));
+        word(at) == Some(magic) && sum == Some(0)
+    };
+    let places = |limit: usize, step: usize| (0..head.len().min(limit)).step_by(step);
+    // Multiboot 0.6.96, 3.1: within 8192 bytes, at a multiple of 4. Multiboot 2.0, 3.1.1: within 32768 bytes, at a multiple of 8.
+    let one = places(8192, 4).find(|&at| header(at, 0x1bad_b002, 3));
+    let one = one.map(|at| Multiboot::One { flags: word(at + 4).unwrap_or(0) });
+    let mut two = places(32768, 8);
+    one.or_else(|| two.any(|at| header(at, 0xe852_50d6, 4)).then_some(Multiboot::Two))
 }
