@@ -272,3 +272,6 @@ impl Options<'_> {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests;

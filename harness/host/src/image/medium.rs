@@ -21,6 +21,9 @@ use crate::{Error, machine::ParseError};
 pub const MEDIUM: RawFd = 9;
 /// How much of a medium is copied in one go.
 const CHUNK: usize = 64 << 10;
+/// The least size of a disk. Of one with less than a cylinder (16 heads of 63 sectors), SeaBIOS reads nothing but by IDE,
+/// and a kernel with a boot loader around it may be smaller.
+const LEAST_DISK: u64 = 1 << 20;
 
 /// How a medium is plugged into a machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -181,14 +184,14 @@ impl Medium<'_> {
         arguments
     }
 
-    /// The copy for one machine, in memory: it goes with the machine.
+    /// The copy for one machine, in memory: it goes with the machine. It is never smaller than BIOSes can read.
     pub fn copy(self) -> Result<OwnedFd, Error> {
         let failed = || Error::io(format!("copying {} for a machine", self.file.display()));
         let mut from = File::open(self.file).map_err(failed())?;
         let length = from.metadata().map_err(failed())?.len();
         let copy = memfd_create("steward-medium", MemfdFlags::CLOEXEC).map_err(|error| failed()(error.into()))?;
         let to = File::from(copy);
-        to.set_len(length).map_err(failed())?;
+        to.set_len(length.max(LEAST_DISK)).map_err(failed())?;
         let (mut chunk, mut place) = (vec![0; CHUNK], 0);
         loop {
             let count = from.read(&mut chunk).map_err(failed())?;
@@ -266,7 +269,9 @@ mod tests {
         let mut copied = Vec::new();
         let mut copy = File::from(copy);
         copy.read_to_end(&mut copied).unwrap();
-        assert!(copied == content, "the copy differs");
+        let (same, rest) = copied.split_at(content.len());
+        assert!(same == content && rest.iter().all(|&byte| byte == 0), "the copy differs");
+        assert_eq!(copied.len(), 1 << 20, "too small for a BIOS");
         copy.write_all_at(b"scribble", 0).unwrap();
         assert!(std::fs::read(file.path()).unwrap() == content, "the file was written to");
     }
