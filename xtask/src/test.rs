@@ -6,11 +6,10 @@ use std::rc::Rc;
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use serde_json::json;
 use steward_harness::filter::Filter;
 use steward_harness::options;
 use steward_harness::process::Interrupts;
-use steward_harness::report::{Outputs, Style};
+use steward_harness::report::{Line, Outputs, Style};
 use steward_harness::suite::Policy;
 use steward_harness::symbols::Symbols;
 
@@ -58,7 +57,8 @@ use reports::Reports;
 ///
 /// --json prints one object a line, as libtest does: {"type":"test","event":"started|ok|failed|ignored","name":…},
 /// a failure (also that of a build, or of a vanished test) with "why" or "stdout"; and at the end
-/// {"type":"total","passed":…,"failed":…,"skipped":…}.
+/// {"type":"total","passed":…,"failed":…,"skipped":…}. docs/results.md describes every line, docs/results.schema.json is
+/// its JSON Schema.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {
@@ -235,7 +235,7 @@ impl All<'_> {
         let why = format!("{error:#}");
         eprintln!("error: {why}");
         if self.options.json {
-            say!("{}", json!({"type": "test", "event": "failed", "name": "kernel", "why": why}));
+            say!("{}", Line::problem("kernel", &why));
         }
         self.reports.add(vec![Test::failed("kernel", why)]);
         Totals { failed: 1, ..Totals::default() }
@@ -281,7 +281,7 @@ fn list(options: &Options, workspace: &Workspace, interrupts: &Interrupts) -> Re
     let names = host.iter().map(|name| ("host", name)).chain(kernel.iter().map(|name| ("kernel", name)));
     for (kind, name) in names {
         if options.json {
-            say!("{}", json!({"type": "test", "event": "listed", "kind": kind, "name": name}));
+            say!("{}", Line::listed(name, kind));
         } else {
             say!("{kind:<7} {name}");
         }

@@ -165,11 +165,12 @@ impl Done {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use steward_harness::listing::{Needs, Test};
+    use steward_harness::listing::{Needs, Subject, Test};
 
     fn test(index: u32, tier: Tier, needs: Needs) -> Test {
         let (name, file) = (format!("a::t{index}"), String::new());
-        Test { index, name, file, line: 1, should_panic: false, ignored: None, tier, timeout: None, needs }
+        let (should_panic, ignored, timeout, subject) = (false, None, None, Subject::Ktest);
+        Test { index, name, file, line: 1, should_panic, ignored, tier, timeout, needs, subject }
     }
 
     #[test]

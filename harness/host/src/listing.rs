@@ -1,6 +1,7 @@
 //! The tests of a kernel, read from its ELF file without booting it.
 
 mod relocated;
+mod subject;
 mod tier;
 
 use std::{collections::HashSet, fs, path::Path, time::Duration};
@@ -13,6 +14,7 @@ use crate::{
     machine::{Kind, Memory, Shape},
 };
 
+pub use subject::Subject;
 pub use tier::Tier;
 
 /// Longest text of a descriptor that is believed.
@@ -65,6 +67,8 @@ pub struct Test {
     pub timeout: Option<Duration>,
     /// The machine it needs.
     pub needs: Needs,
+    /// What it is.
+    pub subject: Subject,
 }
 
 impl Test {
@@ -175,6 +179,7 @@ impl Reader<'_> {
             tier,
             timeout: self.number(layout::TIMEOUT_MS).map(|milliseconds| Duration::from_millis(milliseconds.into())),
             needs: self.needs()?,
+            subject: Subject::Ktest,
         })
     }
 

@@ -3,6 +3,7 @@
 //! [`Outputs`] opens everything that a run's results go to. [`Terminal`] and [`JsonLines`] tell of each test as it goes;
 //! [`JUnit`], [`Html`] and [`GitHub`] write at the end what a [`Recorder`] has kept until then.
 
+mod again;
 mod autopsy;
 mod case;
 mod file;
@@ -10,18 +11,21 @@ mod github;
 mod html;
 mod json;
 mod junit;
+mod line;
 mod record;
 mod sinks;
 mod slowest;
 mod terminal;
 
+pub use again::{Again, quoted};
 pub use autopsy::{Details, details};
 pub use case::{Attempt, Case};
 pub use github::{GitHub, in_github_actions};
 pub use html::Html;
 pub use json::JsonLines;
 pub use junit::JUnit;
-pub use record::{Ignored, Record, Recorder, Writer};
+pub use line::{Line, SCHEMA};
+pub use record::{Ignored, Record, Recorder, Run, Writer};
 pub use sinks::{Outputs, Sinks};
 use slowest::slowest;
 pub use terminal::{Style, Terminal};

@@ -121,7 +121,8 @@ impl Suite<'_> {
             jobs: self.slots(),
             machine: format!("{}, {}", self.shape, self.chosen.accelerator),
             isolation: self.policy.isolation,
-            seed: self.policy.seed,
+            seed: Some(self.policy.seed),
+            ..Plan::default()
         })?;
         selection.ignored.iter().try_for_each(|test| sink.ignored(test))
     }

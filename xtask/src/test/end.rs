@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
 use steward_harness::process::Interrupts;
+use steward_harness::report::Line;
 
 use super::budget::Budget;
 use super::libtest::Totals;
@@ -19,10 +19,10 @@ pub fn end(totals: Totals, budget: &Budget, json: bool, nothing: Option<String>,
     too_long.iter().chain(&nothing).for_each(|why| eprintln!("error: {why}"));
     if json {
         if let Some(why) = &too_long {
-            say!("{}", json!({"type": "test", "event": "failed", "name": "budget", "why": why}));
+            say!("{}", Line::problem("budget", why));
         }
         let Totals { passed, failed, skipped } = totals;
-        say!("{}", json!({"type": "total", "passed": passed, "failed": failed, "skipped": skipped}));
+        say!("{}", Line::total(passed, failed, skipped));
     } else {
         say!("{}\n{}", budget.line(), last_line(totals));
     }

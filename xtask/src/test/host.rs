@@ -3,10 +3,10 @@
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
 use steward_harness::filter::Partition;
 use steward_harness::listing::Tier;
 use steward_harness::process::Interrupts;
+use steward_harness::report::Line;
 
 use super::budget::{self, Budget};
 use super::cargo::{From, cargo, lines};
@@ -293,29 +293,27 @@ impl Heard {
     }
 }
 
-fn event(news: &News) -> Value {
+fn event(news: &News) -> Line {
     match news {
-        News::Test(test) => {
-            let mut event = json!({"type": "test", "event": test.event, "name": test.name});
-            if test.event == "failed" {
-                event["stdout"] = test.output.as_str().into();
-            }
-            event
-        }
-        News::Problem(why) => json!({"type": "test", "event": "failed", "name": "cargo test", "why": why}),
+        News::Test(Test { name, event: "ok", .. }) => Line::host_passed(name),
+        News::Test(Test { name, event: "ignored", reason, .. }) => Line::host_ignored(name, reason),
+        News::Test(Test { name, output, .. }) => Line::host_failed(name, output),
+        News::Problem(why) => Line::problem("cargo test", why),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn every_failure_has_an_event_that_says_why() {
         let failed = Test::failed("a", "words\n".into());
-        assert_eq!(event(&News::Test(failed))["stdout"], "words\n");
+        assert_eq!(event(&News::Test(failed)).get("stdout"), Some(&json!("words\n")));
         let problem = event(&News::Problem("it died".into()));
-        assert_eq!((&problem["event"], &problem["why"]), (&json!("failed"), &json!("it died")));
+        assert_eq!((problem.get("event"), problem.get("why")), (Some(&json!("failed")), Some(&json!("it died"))));
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use anyhow::{Result, ensure};
-use serde_json::{Value, json};
 use steward_harness::Emulator;
 use steward_harness::accel::{self, Chosen, Request};
 use steward_harness::filter::{Filter, Selection};
@@ -14,6 +13,7 @@ use steward_harness::image::Image;
 use steward_harness::listing::Listing;
 use steward_harness::machine::{Configuration, Shape};
 use steward_harness::process::Interrupts;
+use steward_harness::report::Line;
 use steward_harness::session::Limits;
 use steward_harness::sources::{self, Differences};
 use steward_harness::suite::{Policy, Report, Sink, Suite, Summary, host_cpus};
@@ -127,8 +127,8 @@ impl Kernel {
 }
 
 /// An event for each test that only the sources or only the ELF file has.
-fn failures(differences: &Differences) -> Vec<Value> {
-    let failed = |name: &str, why: String| json!({"type": "test", "event": "failed", "name": name, "why": why});
+fn failures(differences: &Differences) -> Vec<Line> {
+    let failed = |name: &str, why: String| Line::problem(name, &why);
     let vanished = differences.vanished.iter().map(|test| {
         let sources::SourceTest { file, path, line } = test;
         failed(path, format!("is at {file}:{line}, and not in the kernel; is its crate linked into it?"))
@@ -199,6 +199,8 @@ fn roots(workspace: &Workspace) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -225,8 +227,8 @@ mod tests {
             ..Differences::default()
         };
         let [event] = failures(&differences).try_into().unwrap();
-        assert_eq!((&event["name"], &event["event"]), (&json!("t"), &json!("failed")));
-        assert!(event["why"].as_str().unwrap().contains("a.rs:1"), "{event}");
+        assert_eq!((event.get("name"), event.get("event")), (Some(&json!("t")), Some(&json!("failed"))));
+        assert!(event.get("why").unwrap().as_str().unwrap().contains("a.rs:1"), "{event}");
     }
 
     #[test]

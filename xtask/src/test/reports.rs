@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use steward_harness::listing::{self, Needs};
+use steward_harness::listing::{self, Needs, Subject};
 use steward_harness::machine::Shape;
 use steward_harness::options::Options;
 use steward_harness::report::{GitHub, Html, JUnit, Recorder, Writer, in_github_actions};
@@ -99,6 +99,7 @@ fn record(recorder: &mut Recorder, test: &Test) -> io::Result<()> {
         tier: listing::Tier::Test,
         timeout: None,
         needs: Needs::default(),
+        subject: Subject::Host,
     };
     if listed.ignored.is_some() {
         return recorder.ignored(&listed);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Details, autopsy::printable, details, title};
+use super::{Again, Details, autopsy::printable, details, title};
 use crate::{
-    listing::Tier,
+    listing::{Subject, Tier},
     session::{Evidence, Heard, Said},
-    suite::{Origin, Report},
+    suite::{Origin, Plan, Report},
     symbols::Symbols,
     verdict::Verdict,
 };
@@ -14,9 +14,13 @@ use crate::{
 /// A test, in one round.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Its full path.
+    /// Its full name.
     pub name: String,
-    /// Its source file.
+    /// What it is.
+    pub subject: Subject,
+    /// The name of the shape that it ran in, in a run over several.
+    pub shape: Option<String>,
+    /// Its source file, or the script that it is a line of; empty when there is none.
     pub file: String,
     /// The line there.
     pub line: u32,
@@ -26,8 +30,8 @@ pub struct Case {
     pub machine: String,
     /// The round, from 1.
     pub round: u32,
-    /// Its seed.
-    pub seed: u64,
+    /// Its seed, if it has one.
+    pub seed: Option<u64>,
     /// The attempts, in order; at least one, and the last one decides.
     pub attempts: Vec<Attempt>,
 }
@@ -45,7 +49,7 @@ pub struct Attempt {
     pub started: Duration,
     /// Which of the machines that ran at the same time it was.
     pub lane: u32,
-    /// How its machine came up.
+    /// How its machine came up, if it had one for itself.
     pub origin: Option<Origin>,
     /// Under what name the machine was kept.
     pub artifact: Option<String>,
@@ -93,29 +97,44 @@ impl Case {
         }
     }
 
-    /// What else is to be said of an attempt at it, as name and value: its place, its machine, how to run it again. `seed` is what the
-    /// run's seeds are made of, `command` what runs tests, `options` those that the run was given for booting machines.
+    /// What it belongs to: its crate, or the suite that the kernel's log names; empty when nothing says so.
     #[must_use]
-    pub fn facts(&self, shown: &Attempt, seed: u64, command: &str, options: &str) -> Vec<(&'static str, String)> {
-        let origin = shown.origin.map_or_else(String::new, |origin| format!("; {}", came_up(origin)));
-        let rounds = if self.round > 1 { format!(" --repeat {}", self.round) } else { String::new() };
-        let tier = if self.tier > Tier::Test { format!(" --tier {}", self.tier) } else { String::new() };
+    pub fn group(&self) -> &str {
+        group(&self.subject, &self.name)
+    }
+
+    /// What else is to be said of an attempt at it, as name and value: its place, its machine, how to run it again.
+    #[must_use]
+    pub fn facts(&self, shown: &Attempt, again: &Again) -> Vec<(&'static str, String)> {
         let mut facts = Vec::new();
-        // A test that is not a kernel's has none of these.
         if !self.file.is_empty() {
-            facts = vec![
-                ("test", format!("{}:{}", self.file, self.line)),
-                ("machine", format!("{}{origin}", self.machine)),
-                ("seed", format!("{:#x}", self.seed)),
-                ("again", format!("{command} {} --seed {seed:#x}{rounds}{tier}{options}", self.name)),
-            ];
+            facts.push(("test", format!("{}:{}", printable(&self.file), self.line)));
         }
+        if self.subject != Subject::Host {
+            let name = self.shape.as_ref().map_or_else(String::new, |name| format!("{}: ", printable(name)));
+            let forked_at = if self.subject == Subject::Ktest { "its ready point" } else { "the fork point" };
+            let came_up = |origin| format!("; {}", came_up(origin, forked_at));
+            let origin = shown.origin.map_or_else(String::new, came_up);
+            facts.push(("machine", format!("{name}{}{origin}", self.machine)));
+        }
+        facts.extend(self.seed.map(|seed| ("seed", format!("{seed:#x}"))));
+        facts.extend(again.case(self).map(|command| ("again", command)));
         if self.attempts.len() > 1 {
             let verdicts: Vec<_> = self.attempts.iter().map(|attempt| attempt.verdict.to_string()).collect();
             facts.push(("attempts", format!("{}: {}", verdicts.len(), verdicts.join(", "))));
         }
-        facts.extend(shown.replay(command).map(|replay| ("replay", replay)));
+        facts.extend(again.replay(shown).map(|replay| ("replay", replay)));
         facts
+    }
+}
+
+/// `demo` of `demo::tests::works`; of a test that a log tells of, its suite: `list` of `list.init`.
+#[must_use]
+pub fn group<'n>(subject: &Subject, name: &'n str) -> &'n str {
+    match subject {
+        Subject::Ktest | Subject::Host => name.split("::").next().unwrap_or(name),
+        Subject::Ktap { line: None } => name.split_once('.').map_or("", |(suite, _)| suite),
+        Subject::Run | Subject::Line | Subject::Ktap { .. } => "",
     }
 }
 
@@ -129,7 +148,7 @@ impl Attempt {
             elapsed: report.elapsed,
             started: report.started,
             lane: report.lane,
-            origin: report.origin,
+            origin: report.origin.filter(|_| report.test.subject.has_a_machine()),
             artifact: report.artifact.clone(),
             details: if report.passed() { Details::default() } else { details(report, symbols) },
             place: report.evidence.as_ref().filter(|_| !report.passed()).and_then(panic_place),
@@ -141,21 +160,15 @@ impl Attempt {
     pub fn headline(&self) -> String {
         format!("{}: {}", self.verdict, printable(self.why.lines().next().unwrap_or_default()))
     }
-
-    /// The command that opens the machine again, if it was kept.
-    #[must_use]
-    pub fn replay(&self, command: &str) -> Option<String> {
-        Some(format!("{command} --replay {}", self.artifact.as_ref()?))
-    }
 }
 
-/// How a machine came to its ready point, in words.
-const fn came_up(origin: Origin) -> &'static str {
+/// How a machine came to where tests begin, in words.
+fn came_up(origin: Origin, point: &str) -> String {
     match origin {
-        Origin::Boot => "booted for this test",
-        Origin::Clone => "cloned at its ready point",
-        Origin::Reset => "reset to its ready point",
-        Origin::Shared => "shared with the tests before",
+        Origin::Boot => "booted for this test".into(),
+        Origin::Clone => format!("cloned at {point}"),
+        Origin::Reset => format!("reset to {point}"),
+        Origin::Shared => "shared with the tests before".into(),
     }
 }
 
@@ -173,37 +186,49 @@ fn panic_place(evidence: &Evidence) -> Option<(String, u32)> {
 
 /// Tests of which an attempt has failed and that will be tried again.
 #[derive(Debug, Default)]
-pub struct Pending(Vec<Case>);
+pub struct Pending {
+    cases: Vec<Case>,
+    /// The shape of the run.
+    shape: Option<String>,
+}
 
 impl Pending {
-    /// An attempt failed that is not the last. The answer is the case so far.
-    pub fn retrying(&mut self, report: &Report<'_>, symbols: &Symbols) -> &Case {
-        let case = self.finished(report, symbols);
-        self.0.push_mut(case)
+    /// A run begins.
+    pub fn began(&mut self, plan: &Plan) {
+        self.shape.clone_from(&plan.shape);
     }
 
-    /// The case of the last attempt, with all those before.
-    pub fn finished(&mut self, report: &Report<'_>, symbols: &Symbols) -> Case {
+    /// An attempt failed that is not the last. The answer is the case so far.
+    pub fn retrying(&mut self, report: &Report<'_>, symbols: &Symbols, before: Duration) -> &Case {
+        let case = self.finished(report, symbols, before);
+        self.cases.push_mut(case)
+    }
+
+    /// The case of the last attempt, with all those before. `before` is what passed before the run began.
+    pub fn finished(&mut self, report: &Report<'_>, symbols: &Symbols, before: Duration) -> Case {
         let same = |case: &Case| case.name == report.test.name && case.round == report.round;
-        let mut case = match self.0.iter().position(same) {
-            Some(place) => self.0.remove(place),
+        let mut case = match self.cases.iter().position(same) {
+            Some(place) => self.cases.remove(place),
             None => Case {
                 name: report.test.name.clone(),
+                subject: report.test.subject.clone(),
+                shape: self.shape.clone(),
                 file: report.test.file.clone(),
                 line: report.test.line,
                 tier: report.test.tier,
                 machine: report.shape.to_string(),
                 round: report.round,
-                seed: report.seed,
+                seed: (report.test.subject == Subject::Ktest).then_some(report.seed),
                 attempts: Vec::new(),
             },
         };
-        case.attempts.push(Attempt::of(report, symbols));
+        let attempt = Attempt::of(report, symbols);
+        case.attempts.push(Attempt { started: before + attempt.started, ..attempt });
         case
     }
 
     /// All of them: they will not be tried again after all.
     pub fn take(&mut self) -> Vec<Case> {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.cases)
     }
 }

@@ -4,10 +4,10 @@ use std::{path::Path, rc::Rc, time::Duration};
 
 use steward_harness_wire::Nonce;
 
-use super::{Record, Recorder};
+use super::{Case, Record, Recorder};
 use crate::{
     autopsy::{Autopsy, Cpu},
-    listing::{Listing, Test},
+    listing::{Listing, Subject, Test, Tier},
     machine::Shape,
     session::{Ending, Evidence, Exit, Said},
     suite::{Isolation, Origin, Plan, Report, Sink, Summary},
@@ -77,7 +77,8 @@ pub fn plan(tests: usize, isolation: Isolation) -> Plan {
         jobs: 2,
         machine: "q35, 1 CPU (max), 128M, tcg".into(),
         isolation,
-        seed: 0x5eed,
+        seed: Some(0x5eed),
+        ..Plan::default()
     }
 }
 
@@ -110,6 +111,22 @@ pub fn play(sink: &mut dyn Sink, tests: usize, attempts: &[Report<'_>], running:
         }
     }
     sink.ended(&summary).unwrap();
+}
+
+/// A case without attempts.
+pub fn case() -> Case {
+    Case {
+        name: "demo::tests::t0".into(),
+        subject: Subject::Ktest,
+        shape: None,
+        file: String::new(),
+        line: 0,
+        tier: Tier::Test,
+        machine: Shape::default().to_string(),
+        round: 1,
+        seed: None,
+        attempts: Vec::new(),
+    }
 }
 
 /// The record of such a run.

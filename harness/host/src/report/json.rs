@@ -5,113 +5,76 @@ use std::{
     rc::Rc,
 };
 
-use serde_json::{Value, json};
-
-use super::details;
+use super::Line;
 use crate::{
     listing::Test,
-    suite::{Origin, Plan, Report, Sink, Summary},
+    suite::{Plan, Report, Sink, Summary},
     symbols::Symbols,
 };
 
-/// Writes one JSON object a line: `suite` started, ok or failed; `test` started, ok, failed or ignored.
+/// Writes one JSON object a line, as [`SCHEMA`](super::SCHEMA) describes them.
 ///
-/// A finished test also has
-/// - `verdict` ([`Verdict::id`](crate::verdict::Verdict::id)), `why`, and `duration` in seconds; `flaky`, whether it
-///   passed only when it was tried again; a failed one its details in words under `stdout`;
-/// - `seed` as text, for JSON's readers round large numbers; `round` and `attempt`, from 1;
-/// - `origin` ([`Origin::id`](crate::suite::Origin::id)), `lane`, and `started` in seconds from the run's start;
-/// - `artifact`, what `--replay` takes, when its machine was kept.
-///
-/// An attempt that failed and is not the last has a line of type `attempt` with the same members, which readers that
-/// know only libtest's types pass over.
+/// A reader that knows only libtest's types passes over lines of type `attempt` and `note`. The line of type `total` is written
+/// when no further run begins, by programs that may have several.
 pub struct JsonLines<W> {
     out: W,
     symbols: Rc<Symbols>,
+    /// That of the run that has begun.
+    shape: Option<String>,
+    passed: usize,
+    failed: usize,
+    skipped: usize,
 }
 
 impl<W: Write> JsonLines<W> {
     /// Writes to `out`; `symbols` are those of the kernel under test.
     pub fn new(out: W, symbols: impl Into<Rc<Symbols>>) -> Self {
-        Self { out, symbols: symbols.into() }
+        Self { out, symbols: symbols.into(), shape: None, passed: 0, failed: 0, skipped: 0 }
     }
 
-    fn line(&mut self, value: &Value) -> io::Result<()> {
-        writeln!(self.out, "{value}")?;
+    fn line(&mut self, line: &Line) -> io::Result<()> {
+        writeln!(self.out, "{line}")?;
         self.out.flush()
-    }
-
-    fn attempt(&self, kind: &str, report: &Report<'_>) -> Value {
-        let seconds = report.elapsed.as_secs_f64();
-        let mut value = json!({
-            "type": kind,
-            "name": report.test.name,
-            "event": if report.passed() { "ok" } else { "failed" },
-            "exec_time": seconds,
-            "duration": seconds,
-            "verdict": report.judgement.verdict.id(),
-            "why": report.judgement.why,
-            "flaky": report.flaky(),
-            "seed": format!("{:#x}", report.seed),
-            "round": report.round,
-            "attempt": report.attempt,
-            "origin": report.origin.map(Origin::id),
-            "lane": report.lane,
-            "started": report.started.as_secs_f64(),
-        });
-        if let Some(artifact) = &report.artifact {
-            value["artifact"] = artifact.as_str().into();
-        }
-        if !report.passed() {
-            value["stdout"] = format!("{}\n{}", report.judgement.why, details(report, &self.symbols).text()).into();
-        }
-        value
     }
 }
 
 impl<W: Write> Sink for JsonLines<W> {
     fn began(&mut self, plan: &Plan) -> io::Result<()> {
-        self.line(&json!({ "type": "suite", "event": "started", "test_count": plan.tests + plan.ignored,
-            "seed": format!("{:#x}", plan.seed), "isolation": plan.isolation.to_string(), "machine": plan.machine }))
+        self.shape.clone_from(&plan.shape);
+        self.line(&Line::began(plan))
     }
 
     fn started(&mut self, test: &Test) -> io::Result<()> {
-        self.line(&json!({ "type": "test", "event": "started", "name": test.name }))
+        self.line(&Line::started(self.shape.as_deref(), test))
+    }
+
+    fn noted(&mut self, text: &str) -> io::Result<()> {
+        self.line(&Line::note(text))
     }
 
     fn retrying(&mut self, report: &Report<'_>) -> io::Result<()> {
-        let value = self.attempt("attempt", report);
-        self.line(&value)
+        self.line(&Line::retrying(self.shape.as_deref(), report, &self.symbols))
     }
 
     fn finished(&mut self, report: &Report<'_>) -> io::Result<()> {
-        let value = self.attempt("test", report);
-        self.line(&value)
+        self.line(&Line::finished(self.shape.as_deref(), report, &self.symbols))
     }
 
     fn ignored(&mut self, test: &Test) -> io::Result<()> {
-        let mut value = json!({ "type": "test", "event": "ignored", "name": test.name });
-        if let Some(reason) = test.ignored.as_ref().filter(|reason| !reason.is_empty()) {
-            value["message"] = reason.as_str().into();
-        }
-        self.line(&value)
+        self.line(&Line::ignored(self.shape.as_deref(), test))
     }
 
     fn ended(&mut self, summary: &Summary) -> io::Result<()> {
-        let mut value = json!({
-            "type": "suite",
-            "event": if summary.success() { "ok" } else { "failed" },
-            "passed": summary.passed,
-            "flaky": summary.flaky,
-            "failed": summary.failed,
-            "ignored": summary.ignored,
-            "measured": 0,
-            "filtered_out": summary.filtered_out,
-            "exec_time": summary.elapsed.as_secs_f64(),
-        });
-        if let Some(signal) = summary.interrupted {
-            value["interrupted"] = signal.into();
-        }
-        self.line(&value)
+        self.passed += summary.passed;
+        // A run without success has a failure, whatever it counts; one that was interrupted tells so otherwise.
+        let failed = usize::from(!summary.success() && summary.interrupted.is_none());
+        self.failed += summary.failed.max(failed);
+        self.skipped += summary.ignored;
+        self.line(&Line::ended(self.shape.as_deref(), summary))
+    }
+
+    fn closed(&mut self) -> io::Result<()> {
+        let Self { passed, failed, skipped, .. } = *self;
+        self.line(&Line::total(passed, failed, skipped))
     }
 }

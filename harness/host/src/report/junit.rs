@@ -6,11 +6,14 @@ use chrono::{DateTime, FixedOffset, Utc};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
 use super::{Attempt, Case, Ignored, Record, Writer, file::Target};
-use crate::{Error, suite::Origin};
+use crate::{
+    Error,
+    suite::{Origin, Plan},
+};
 
 /// Writes a run as JUnit XML, when it has ended.
 ///
-/// A suite is a crate. A test that failed has a `failure` with the verdict as its type, and a `rerunFailure` for each
+/// A suite is a crate, one that a log names, or a kernel; in a run over several shapes, that in one of them. A test that failed has a `failure` with the verdict as its type, and a `rerunFailure` for each
 /// further attempt; one that is flaky has a `flakyFailure` for each attempt that failed. A run that was cut short has what
 /// ran, and a test `interrupted` with an `error` that says so.
 #[derive(Debug)]
@@ -34,40 +37,64 @@ impl Writer for JUnit {
 
 /// The text of the file.
 fn junit(record: &Record) -> Result<String, quick_junit::SerializeError> {
-    let mut crates: BTreeMap<&str, Vec<TestCase>> = BTreeMap::new();
+    let mut suites: BTreeMap<Key<'_>, Vec<TestCase>> = BTreeMap::new();
     for case in &record.cases {
-        crates.entry(crate_of(&case.name)).or_default().push(test_case(record, case));
+        let key = Key { shape: case.shape.as_deref(), group: group(record, case.group()) };
+        suites.entry(key).or_default().push(test_case(record, case, &key.name()));
     }
     for ignored in &record.ignored {
-        crates.entry(crate_of(&ignored.name)).or_default().push(skipped(ignored));
+        let key = Key { shape: ignored.shape.as_deref(), group: group(record, ignored.group()) };
+        suites.entry(key).or_default().push(skipped(ignored, &key.name()));
     }
     let mut report = Report::new("steward");
     report.set_timestamp(timestamp(record)).set_time(record.summary.elapsed);
-    for (name, cases) in crates {
-        report.add_test_suite(suite(record, name, cases));
+    for (key, cases) in suites {
+        report.add_test_suite(suite(record, &key.name(), record.plan(key.shape), cases));
     }
     if let Some(case) = cut_short(record) {
-        report.add_test_suite(suite(record, "run", vec![case]));
+        report.add_test_suite(suite(record, "run", record.only_plan(), vec![case]));
     }
     report.to_string()
 }
 
-fn suite(record: &Record, name: &str, cases: Vec<TestCase>) -> TestSuite {
+/// What tells a suite from others.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'r> {
+    shape: Option<&'r str>,
+    group: &'r str,
+}
+
+impl Key<'_> {
+    /// A name for the suite, which programs that read it also tell tests of one name apart by.
+    fn name(&self) -> String {
+        self.shape.map_or_else(|| self.group.into(), |shape| format!("{shape}/{}", self.group))
+    }
+}
+
+/// The group of a test; that of tests that belong to none is the kernel.
+fn group<'r>(record: &'r Record, group: &'r str) -> &'r str {
+    if group.is_empty() { record.kernel() } else { group }
+}
+
+fn suite(record: &Record, name: &str, plan: Option<&Plan>, cases: Vec<TestCase>) -> TestSuite {
     let mut suite = TestSuite::new(name);
     let time = cases.iter().filter_map(|case| case.time).sum();
     suite.set_timestamp(timestamp(record)).set_time(time).add_test_cases(cases);
     let uname = rustix::system::uname();
     suite.extra.insert("hostname".into(), uname.nodename().to_string_lossy().as_ref().into());
-    if let Some(plan) = &record.plan {
-        let seed = format!("{:#x}", plan.seed);
-        let isolation = plan.isolation.to_string();
-        suite.add_properties([("seed", &*seed), ("isolation", &isolation), ("machine", &plan.machine)]);
+    if let Some(plan) = plan {
+        let seed = plan.seed.map(|seed| ("seed", format!("{seed:#x}")));
+        let shape = plan.shape.as_ref().map(|name| ("shape", name.clone()));
+        let expect = (!plan.expect.is_empty()).then(|| ("expect", plan.expect.join(", ")));
+        let machine = [("isolation", plan.isolation.to_string()), ("machine", plan.machine.clone())];
+        let facts = seed.into_iter().chain(shape).chain(machine).chain(expect);
+        suite.add_properties(facts.map(|(name, value)| (name.to_owned(), value)));
     }
     suite.add_properties(record.facts.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     suite
 }
 
-fn test_case(record: &Record, case: &Case) -> TestCase {
+fn test_case(record: &Record, case: &Case, suite: &str) -> TestCase {
     let (first, rest) = case.attempts.split_first().expect("a case has an attempt");
     let last = case.last();
     let mut status = if case.passed() {
@@ -82,10 +109,10 @@ fn test_case(record: &Record, case: &Case) -> TestCase {
     status.add_reruns(others.iter().map(rerun));
     let told = if case.passed() { last } else { first };
     let mut test = TestCase::new(case.title(), status);
-    test.set_classname(crate_of(&case.name)).set_time(told.elapsed).set_timestamp(at(record, told));
-    if !case.file.is_empty() {
-        place(&mut test, &case.file, case.line);
-        test.add_property(("seed", &*format!("{:#x}", case.seed)));
+    test.set_classname(suite).set_time(told.elapsed).set_timestamp(at(record, told));
+    place(&mut test, &case.file, case.line);
+    if let Some(seed) = case.seed {
+        test.add_property(("seed", &*format!("{seed:#x}")));
     }
     if let Some(origin) = told.origin.map(Origin::id) {
         test.add_property(("origin", origin));
@@ -109,17 +136,20 @@ fn rerun(attempt: &Attempt) -> TestRerun {
     rerun
 }
 
-fn skipped(ignored: &Ignored) -> TestCase {
+fn skipped(ignored: &Ignored, suite: &str) -> TestCase {
     let mut status = TestCaseStatus::skipped();
     status.set_message(ignored.reason.as_deref().unwrap_or("marked `ignore`"));
     let mut test = TestCase::new(&*ignored.name, status);
-    test.set_classname(crate_of(&ignored.name));
+    test.set_classname(suite);
     place(&mut test, &ignored.file, ignored.line);
     test
 }
 
 /// Where a test stands, as GitLab and pytest's readers take it.
 fn place(test: &mut TestCase, file: &str, line: u32) {
+    if file.is_empty() {
+        return;
+    }
     test.extra.insert("file".into(), file.into());
     test.extra.insert("line".into(), line.to_string().into());
 }
@@ -135,11 +165,6 @@ fn cut_short(record: &Record) -> Option<TestCase> {
         test.set_system_out(format!("tests that ran at that moment:\n  {}\n", record.running.join("\n  ")));
     }
     Some(test)
-}
-
-/// `demo` of `demo::tests::works`.
-fn crate_of(name: &str) -> &str {
-    name.split("::").next().unwrap_or(name)
 }
 
 fn timestamp(record: &Record) -> DateTime<FixedOffset> {

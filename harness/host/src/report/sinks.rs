@@ -23,8 +23,12 @@ pub struct Outputs {
     pub html: Option<PathBuf>,
     /// Annotations and a job summary for GitHub: [`in_github_actions`](super::in_github_actions).
     pub github: bool,
-    /// What the files shall state beside the plan, as name and value: QEMU's version, the kernel's build.
+    /// What the files shall state beside the plan, as name and value: QEMU's version, the kernel (which gives tests that belong to
+    /// nothing else the name of their suite in JUnit), how it boots.
     pub facts: Vec<(String, String)>,
+    /// The program has several runs, or may have: one for each shape of a matrix. It ends with [`Sinks::close`], which writes the
+    /// files about all of them, and the last line of JSON.
+    pub several: bool,
 }
 
 impl Outputs {
@@ -54,8 +58,10 @@ impl Outputs {
             sinks.push(Terminal::new(out, self.style, Rc::clone(&symbols)));
         }
         if !writers.is_empty() {
-            sinks.push(Recorder::new(writers, command, self.facts, symbols).with_options(&options));
+            let recorder = Recorder::new(writers, command, self.facts, symbols);
+            sinks.push(recorder.with_options(&options).for_several(self.several));
         }
+        sinks.open = self.several;
         Ok(sinks)
     }
 }
@@ -69,6 +75,10 @@ pub struct Sinks {
     sinks: Vec<Box<dyn Sink>>,
     /// What the sinks are told at the end when nobody else says it; `None` before the beginning and after the end.
     tally: Option<Tally>,
+    /// The sinks are to be told that no further run begins.
+    open: bool,
+    /// Some run has begun.
+    began: bool,
 }
 
 struct Tally {
@@ -88,6 +98,14 @@ impl Sinks {
         self.sinks.push(Box::new(sink));
     }
 
+    /// Says that no further run begins. When this value goes before that, it is said then.
+    ///
+    /// # Errors
+    /// When the last word of a sink cannot be written; the others have their last word all the same.
+    pub fn close(mut self) -> io::Result<()> {
+        self.closed()
+    }
+
     /// Tells each in turn, and drops the first that fails from those that hear of the end.
     fn tell(&mut self, mut tell: impl FnMut(&mut dyn Sink) -> io::Result<()>) -> io::Result<()> {
         for place in 0..self.sinks.len() {
@@ -103,6 +121,7 @@ impl Sinks {
 impl Sink for Sinks {
     fn began(&mut self, plan: &Plan) -> io::Result<()> {
         let summary = Summary { total: plan.tests, filtered_out: plan.filtered_out, ..Summary::default() };
+        self.began = true;
         self.tally = Some(Tally { began: Instant::now(), summary });
         self.tell(|sink| sink.began(plan))
     }
@@ -147,14 +166,25 @@ impl Sink for Sinks {
         // Every one is told, and the first error counts.
         self.sinks.iter_mut().map(|sink| sink.ended(summary)).fold(Ok(()), io::Result::and)
     }
+
+    fn closed(&mut self) -> io::Result<()> {
+        if !std::mem::take(&mut self.open) {
+            return Ok(());
+        }
+        self.sinks.iter_mut().map(|sink| sink.closed()).fold(Ok(()), io::Result::and)
+    }
 }
 
 impl Drop for Sinks {
     fn drop(&mut self) {
         if let Some(Tally { began, mut summary }) = self.tally.take() {
             summary.elapsed = began.elapsed();
-            // The run has failed already, and says why.
+            summary.total = summary.total.max(summary.passed + summary.failed);
+            // The run has failed already, and says why; so below.
             let _ = self.ended(&summary);
+        }
+        if self.began {
+            let _ = self.closed();
         }
     }
 }

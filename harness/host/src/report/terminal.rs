@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::{
+    Again,
     autopsy::printable,
     case::{Case, Pending},
     seconds, slowest, totals,
@@ -33,7 +34,7 @@ pub struct Style {
     pub progress: bool,
     /// What people type to run tests, without any name or option, such as `cargo xtask test`.
     pub command: String,
-    /// Options for that, each after a space: how the machines boot.
+    /// Options for that, each after a space, and [quoted](super::quoted): the kernel, how its machines boot.
     pub options: String,
 }
 
@@ -60,7 +61,7 @@ pub struct Terminal<W: Write> {
     style: Style,
     symbols: Rc<Symbols>,
     annotator: Annotator,
-    seed: u64,
+    again: Again,
     pending: Pending,
     failures: Vec<Case>,
     flaky: Vec<String>,
@@ -70,13 +71,14 @@ pub struct Terminal<W: Write> {
 impl<W: Write> Terminal<W> {
     /// Writes to `out`, without a bar; `symbols` are those of the kernel under test.
     pub fn new(out: W, style: Style, symbols: impl Into<Rc<Symbols>>) -> Self {
+        let again = Again { command: style.command.clone(), options: style.options.clone(), seed: None };
         Self {
             screen: Screen::new(out),
             show_bar: None,
             style,
             symbols: symbols.into(),
             annotator: Annotator::default(),
-            seed: 0,
+            again,
             pending: Pending::default(),
             failures: Vec::new(),
             flaky: Vec::new(),
@@ -107,11 +109,11 @@ impl<W: Write> Terminal<W> {
 
     fn failure(&self, case: &Case) -> String {
         let last = case.last();
-        let mut text = format!("\n---- {} ----\n", case.title());
+        let mut text = format!("\n---- {} ----\n", shown(case));
         let why: Vec<_> = last.why.lines().map(printable).collect();
         // Writing into a String cannot fail; so below.
         let _ = writeln!(text, "{}: {}", self.paint("31;1", &last.verdict.to_string()), why.join("\n"));
-        for (name, value) in case.facts(last, self.seed, &self.style.command, &self.style.options) {
+        for (name, value) in case.facts(last, &self.again) {
             let _ = writeln!(text, "  {name}: {value}");
         }
         text + &last.details.text()
@@ -136,19 +138,30 @@ impl<W: Write> Terminal<W> {
 
 /// The first line of a run.
 fn heading(plan: &Plan) -> String {
-    let Plan { tests, jobs, machine, isolation, seed, .. } = plan;
+    let Plan { shape, expect, tests, open, jobs, machine, isolation, seed, .. } = plan;
     let plural = if *tests == 1 { "" } else { "s" };
+    let more = if *open { " or more" } else { "" };
     let apart = match isolation {
         Isolation::Test => "each in a fresh machine",
         Isolation::Boot => "each in a freshly booted machine",
         Isolation::None => "one after another in shared machines",
     };
-    format!("running {tests} test{plural}, {jobs} at a time, {apart} ({machine}), seed {seed:#x}\n")
+    let shape = shape.as_ref().map_or_else(String::new, |name| format!("{}: ", printable(name)));
+    let expect =
+        if expect.is_empty() { String::new() } else { format!(", expecting {}", printable(&expect.join(", "))) };
+    let seed = seed.map_or_else(String::new, |seed| format!(", seed {seed:#x}"));
+    format!("{shape}running {tests} test{plural}{more}, {jobs} at a time, {apart} ({machine}){expect}{seed}\n")
+}
+
+/// A case's name as a terminal shows it: names of other people's tests may hold anything.
+fn shown(case: &Case) -> String {
+    printable(&case.title())
 }
 
 impl<W: Write> Sink for Terminal<W> {
     fn began(&mut self, plan: &Plan) -> io::Result<()> {
-        self.seed = plan.seed;
+        self.again.seed = plan.seed;
+        self.pending.began(plan);
         self.screen.print(heading(plan).as_bytes())?;
         match self.show_bar {
             Some(show_bar) => show_bar(&mut self.screen, plan.tests),
@@ -157,12 +170,12 @@ impl<W: Write> Sink for Terminal<W> {
     }
 
     fn started(&mut self, test: &Test) -> io::Result<()> {
-        self.screen.started(&test.name);
+        self.screen.started(&printable(&test.name));
         Ok(())
     }
 
     fn noted(&mut self, text: &str) -> io::Result<()> {
-        self.screen.print(format!("{}: {text}\n", self.paint("33", "note")).as_bytes())
+        self.screen.print(format!("{}: {}\n", self.paint("33", "note"), printable(text)).as_bytes())
     }
 
     fn output(&mut self, _: &Test, bytes: &[u8]) -> io::Result<()> {
@@ -175,17 +188,17 @@ impl<W: Write> Sink for Terminal<W> {
     }
 
     fn retrying(&mut self, report: &Report<'_>) -> io::Result<()> {
-        let case = self.pending.retrying(report, &self.symbols);
-        let failure = format!("{}: {} (attempt {})", case.title(), case.last().headline(), report.attempt);
+        let case = self.pending.retrying(report, &self.symbols, Duration::ZERO);
+        let failure = format!("{}: {} (attempt {})", shown(case), case.last().headline(), report.attempt);
         let head = self.head("33", "RETRY", report.elapsed);
-        self.screen.stopped(&report.test.name, report.elapsed, None);
+        self.screen.stopped(&printable(&report.test.name), report.elapsed, None);
         self.screen.print(format!("{head} {failure}\n").as_bytes())
     }
 
     fn finished(&mut self, report: &Report<'_>) -> io::Result<()> {
-        let case = self.pending.finished(report, &self.symbols);
-        let (name, elapsed) = (case.title(), report.elapsed);
-        self.screen.stopped(&case.name, elapsed, Some(case.passed()));
+        let case = self.pending.finished(report, &self.symbols, Duration::ZERO);
+        let (name, elapsed) = (shown(&case), report.elapsed);
+        self.screen.stopped(&printable(&case.name), elapsed, Some(case.passed()));
         self.times.push((name.clone(), elapsed));
         let line = if case.flaky() {
             let attempts = case.attempts.len();
@@ -207,8 +220,8 @@ impl<W: Write> Sink for Terminal<W> {
     fn ignored(&mut self, test: &Test) -> io::Result<()> {
         let word = self.paint("33", "SKIP");
         let reason = test.ignored.as_deref().filter(|reason| !reason.is_empty());
-        let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-        self.screen.print(format!("{word} [ ignored] {}{reason}\n", test.name).as_bytes())
+        let reason = reason.map_or_else(String::new, |reason| format!(": {}", printable(reason)));
+        self.screen.print(format!("{word} [ ignored] {}{reason}\n", printable(&test.name)).as_bytes())
     }
 
     fn ended(&mut self, summary: &Summary) -> io::Result<()> {

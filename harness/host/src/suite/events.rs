@@ -83,13 +83,28 @@ pub trait Sink {
     fn ended(&mut self, summary: &Summary) -> io::Result<()> {
         Ok(())
     }
+
+    /// No further run begins. Called only by programs that have several runs, or may have: see
+    /// [`Outputs::several`](crate::report::Outputs::several).
+    ///
+    /// # Errors
+    /// As [`Sink::began`].
+    fn closed(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What is about to be run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
+    /// The name of the shape, in a run over several.
+    pub shape: Option<String>,
+    /// What the kernel, or each line that states nothing else, must come to, in words; empty where tests say it themselves.
+    pub expect: Vec<String>,
     /// How many tests will run, each as often as it is repeated.
     pub tests: usize,
+    /// Whether that is only the least: how many tests a log tells of is known at its end.
+    pub open: bool,
     /// How many are marked `ignore`.
     pub ignored: usize,
     /// How many are not meant.
@@ -100,8 +115,8 @@ pub struct Plan {
     pub machine: String,
     /// How the tests are kept apart.
     pub isolation: Isolation,
-    /// What the tests' seeds are made of.
-    pub seed: u64,
+    /// What the tests' seeds are made of, if they have some.
+    pub seed: Option<u64>,
 }
 
 /// One judged attempt at a test.
@@ -127,7 +142,7 @@ pub struct Report<'a> {
     pub round: u32,
     /// Which attempt in this round it was, from 1.
     pub attempt: u32,
-    /// The seed that the test was given.
+    /// The seed that the test was given; without meaning for all but [`Subject::Ktest`](crate::listing::Subject::Ktest).
     pub seed: u64,
     /// Under what name the machine was kept for `--replay`, if it was.
     pub artifact: Option<String>,

@@ -21,6 +21,7 @@ fn test() -> Test {
         name: "k::tests::it".into(),
         file: "k.rs".into(),
         line: 1,
+        subject: crate::listing::Subject::Ktest,
         should_panic: false,
         ignored: None,
         tier: crate::listing::Tier::Test,

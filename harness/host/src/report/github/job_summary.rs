@@ -1,7 +1,7 @@
 //! A page for the job, in GitHub's Markdown.
 
 use super::{
-    super::{Case, seconds, slowest},
+    super::{Case, record::Run, seconds, slowest},
     Record, ranked,
 };
 use crate::suite::Summary;
@@ -78,15 +78,38 @@ fn head(record: &Record) -> String {
     };
     let cut =
         record.cut_short().filter(|_| *failed > 0).map_or_else(String::new, |why| format!("\n{}.\n", plain(&why)));
-    let run = record.plan.as_ref().map_or_else(String::new, |plan| {
-        let machine = plain(&plan.machine);
-        format!("\nMachine: {machine}; isolation: {}; seed: <code>{:#x}</code>\n", plan.isolation, plan.seed)
+    let run = record.only_plan().map_or_else(String::new, |plan| {
+        let shape = plan.shape.as_ref().map_or_else(String::new, |name| format!("{}: ", plain(name)));
+        let seed = plan.seed.map_or_else(String::new, |seed| format!("; seed: <code>{seed:#x}</code>"));
+        format!("\nMachine: {shape}{}; isolation: {}{seed}\n", plain(&plan.machine), plan.isolation)
     });
     format!(
         "## {mark} {headline}\n{cut}\n| passed | failed | flaky | ignored | time |\n|---:|---:|---:|---:|---:|\n\
-         | {passed} | {failed} | {flaky} | {ignored} | {} |\n{run}",
-        seconds(*elapsed)
+         | {passed} | {failed} | {flaky} | {ignored} | {} |\n{run}{}",
+        seconds(*elapsed),
+        shapes(record)
     )
+}
+
+/// The shapes, when there are several: what each had to come to, and what it came to.
+fn shapes(record: &Record) -> String {
+    if record.runs.len() < 2 {
+        return String::new();
+    }
+    let row = |Run { plan, summary }: &Run| {
+        let mark = if summary.success() { ":white_check_mark:" } else { ":x:" };
+        format!(
+            "| {mark} {} | {} | {} | {} | {} | {} |\n",
+            plain(plan.shape.as_deref().unwrap_or_default()),
+            plain(&plan.machine),
+            plain(&plan.expect.join(", ")),
+            summary.passed,
+            summary.failed,
+            seconds(summary.elapsed)
+        )
+    };
+    let rows: String = record.runs.iter().map(row).collect();
+    format!("\n| Shape | Machine | Expected | passed | failed | time |\n|---|---|---|---:|---:|---:|\n{rows}")
 }
 
 fn row(case: &Case) -> String {

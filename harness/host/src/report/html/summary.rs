@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::{super::seconds, Record, command, definitions, escape};
+use super::{
+    super::{record::Run, seconds},
+    Record, command, definitions, escape,
+};
 use crate::suite::{Isolation, Summary};
 
 /// The page's title.
@@ -46,11 +49,12 @@ pub fn summary(record: &Record) -> String {
         count("skip", "filtered out", filtered_out),
     ];
     format!(
-        "<h1 class=\"{class}\">{}</h1>\n{cut}<dl class=\"counts\">{}<div class=\"count\"><dt>time</dt><dd>{}</dd></div></dl>\n{}",
+        "<h1 class=\"{class}\">{}</h1>\n{cut}<dl class=\"counts\">{}<div class=\"count\"><dt>time</dt><dd>{}</dd></div></dl>\n{}{}",
         escape(&headline(record)),
         counts.concat(),
         seconds(*elapsed),
         definitions("facts", &facts(record)),
+        shapes(record),
     )
 }
 
@@ -60,9 +64,40 @@ fn sentence(text: &str) -> String {
     rest.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + rest.as_str())
 }
 
+/// The shapes, when there are several: what each had to come to, and what it came to.
+fn shapes(record: &Record) -> String {
+    if record.runs.len() < 2 {
+        return String::new();
+    }
+    let rows: String = record.runs.iter().map(row).collect();
+    format!(
+        "<h2>Shapes</h2>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Result</th><th scope=\"col\">Shape</th>\
+         <th scope=\"col\">Machine</th><th scope=\"col\">Expected</th><th scope=\"col\" class=\"number\">Passed</th>\
+         <th scope=\"col\" class=\"number\">Failed</th><th scope=\"col\" class=\"number\">Ignored</th>\
+         <th scope=\"col\" class=\"number\">Time</th></tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
+    )
+}
+
+fn row(run: &Run) -> String {
+    let Run { plan, summary } = run;
+    let (colour, word) = if summary.success() { ("pass", "ok") } else { ("fail", "failed") };
+    let cells =
+        [summary.passed, summary.failed, summary.ignored].map(|count| format!("<td class=\"number\">{count}</td>"));
+    format!(
+        "<tr><td><span class=\"badge {colour}\">{word}</span></td><th scope=\"row\">{}</th><td>{}</td><td>{}</td>{}\
+         <td class=\"number\">{}</td></tr>\n",
+        escape(plan.shape.as_deref().unwrap_or_default()),
+        escape(&plan.machine),
+        escape(&plan.expect.join(", ")),
+        cells.concat(),
+        seconds(summary.elapsed),
+    )
+}
+
 fn facts(record: &Record) -> Vec<(&str, String)> {
     let mut facts = Vec::new();
-    if let Some(plan) = &record.plan {
+    if let Some(plan) = record.only_plan() {
+        facts.extend(plan.shape.as_ref().map(|name| ("shape", escape(name))));
         facts.push(("machine", escape(&plan.machine)));
         let isolation = match plan.isolation {
             Isolation::Test => "each test in a fresh machine",
@@ -71,6 +106,9 @@ fn facts(record: &Record) -> Vec<(&str, String)> {
         };
         facts.push(("isolation", format!("{}: {isolation}", plan.isolation)));
         facts.push(("at a time", plan.jobs.to_string()));
+        if !plan.expect.is_empty() {
+            facts.push(("expected", escape(&plan.expect.join(", "))));
+        }
     }
     facts.extend(record.facts.iter().map(|(name, value)| (name.as_str(), escape(value))));
     facts.extend(record.notes.iter().map(|note| ("note", escape(note))));
@@ -79,8 +117,8 @@ fn facts(record: &Record) -> Vec<(&str, String)> {
     let machine = began.to_rfc3339_opts(SecondsFormat::Secs, true);
     let people = began.format("%Y-%m-%d %H:%M:%S UTC");
     facts.push(("began", format!("<time datetime=\"{machine}\">{people}</time>")));
-    if record.plan.is_some() {
-        facts.push(("repeat", command(&format!("{} --seed {:#x}{}", record.command, record.seed(), record.options))));
+    if !record.runs.is_empty() {
+        facts.push(("repeat", command(&record.again.run())));
     }
     facts
 }

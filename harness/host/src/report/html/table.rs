@@ -78,8 +78,16 @@ fn row(rows: &mut String, number: usize, case: &Case) {
         super::super::seconds(last.elapsed),
         last.started.as_secs_f64(),
         super::super::seconds(last.started),
-        last.origin.map_or("none", Origin::id),
+        machine(case),
     );
+}
+
+/// How the machine came up, after the name of its shape.
+fn machine(case: &Case) -> String {
+    let none = if case.subject.has_a_machine() { "none" } else { "" };
+    let origin = case.last().origin.map_or(none, Origin::id);
+    let parts = [case.shape.as_deref().unwrap_or_default(), origin];
+    escape(&parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "))
 }
 
 fn ignored_row(rows: &mut String, ignored: &Ignored) {
@@ -89,7 +97,8 @@ fn ignored_row(rows: &mut String, ignored: &Ignored) {
         rows,
         "<tr data-result=\"ignored\"><td><span class=\"badge skip\">ignored</span></td><th scope=\"row\">{}{reason}</th>\
          <td class=\"number\" data-value=\"-1\"></td><td class=\"number wide\" data-value=\"-1\"></td>\
-         <td class=\"wide\"></td></tr>",
-        escape(&ignored.name)
+         <td class=\"wide quiet\">{}</td></tr>",
+        escape(&ignored.name),
+        escape(ignored.shape.as_deref().unwrap_or_default()),
     );
 }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
+    listing::Subject,
     report::demo::{HOSTILE, failed, listing, panicked, passed, record, report},
     suite::Report as Attempted,
     verdict::Verdict,
@@ -131,7 +132,7 @@ fn a_run_of_no_tests_is_a_report_without_failures() {
 fn a_test_that_no_machine_ran_has_no_place_and_no_seed() {
     let listing = listing(1);
     let mut record = record(1, &[failed(&listing.tests[0])], &[], None);
-    record.cases[0].file = String::new();
+    record.cases[0] = Case { subject: Subject::Host, file: String::new(), seed: None, ..record.cases[0].clone() };
     let report = read(&record);
     let case = case(&report, "demo::tests::t0");
     assert!(case.extra.is_empty() && !case.properties.iter().any(|each| each.name.as_str() == "seed"), "{case:?}");

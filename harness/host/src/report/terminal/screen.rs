@@ -70,7 +70,9 @@ impl Bar {
         let mut slow: Vec<_> = slow.filter(|(_, time)| *time >= SLOW.max(usual * SLOWER)).collect();
         slow.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
         slow.truncate(MOST_NAMED);
-        Progress { done: self.done, total: self.total, failed: self.failed, elapsed: self.began.elapsed(), slow }
+        // A log may tell of more tests than were known of.
+        let total = self.total.max(self.done + self.running.len());
+        Progress { done: self.done, total, failed: self.failed, elapsed: self.began.elapsed(), slow }
     }
 }
 
