@@ -64,4 +64,7 @@ fn title(name: &str, round: u32) -> String {
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+#[path = "../tests/schema/mod.rs"]
+mod schema;
+#[cfg(test)]
 mod tests;

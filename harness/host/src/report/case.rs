@@ -87,6 +87,12 @@ impl Case {
         title(&self.name, self.round)
     }
 
+    /// The same, after the name of its shape in a run over several.
+    #[must_use]
+    pub fn full_title(&self) -> String {
+        self.shape.as_ref().map_or_else(|| self.title(), |shape| format!("{shape}: {}", self.title()))
+    }
+
     /// The attempt that shows what went wrong, if anything did: the last, or for a flaky test the first.
     #[must_use]
     pub fn failure(&self) -> Option<&Attempt> {

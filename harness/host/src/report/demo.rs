@@ -20,6 +20,9 @@ const NONCE: Nonce = Nonce(1);
 /// What a hostile kernel would print into a report.
 pub const HOSTILE: &str = "</script></pre><b>&amp;\"'` {{title}} ]]> | %0A ::error:: \x1b[2J\u{0}\u{7}";
 
+/// A name that other people may give a test: it is hard to quote, to escape and to print.
+pub const HARD_NAME: &str = "echo 'a b' \"c\" > /tmp/ü,%0A:x && \u{1b}[2J `d` ]]> é\u{7}|\t$HOME \\";
+
 /// Symbols of nothing.
 pub fn symbols() -> Rc<Symbols> {
     Rc::new(Symbols::of(Path::new("/dev/null")))

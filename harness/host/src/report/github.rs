@@ -12,8 +12,8 @@ use std::{
 
 use super::{Case, Record, Writer};
 use crate::{Error, verdict::Verdict};
-use annotations::annotations;
-use job_summary::job_summary;
+pub(super) use annotations::{Directories, annotations};
+pub(super) use job_summary::job_summary;
 
 /// GitHub refuses a step's summary of more bytes, whole.
 const MOST_BYTES: u64 = 1 << 20;
@@ -31,6 +31,7 @@ pub fn in_github_actions() -> bool {
 pub struct GitHub {
     /// The step's summary, to which every program of the step appends.
     summary: Option<PathBuf>,
+    directories: Directories,
 }
 
 impl GitHub {
@@ -39,7 +40,11 @@ impl GitHub {
     /// # Errors
     /// [`Error::Request`] when that file cannot be written.
     pub fn from_environment() -> Result<Self, Error> {
-        Self::with_summary(env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()).map(PathBuf::from))
+        let path = |name| env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+        // Without a working directory, files stand where they are said to.
+        let working = env::current_dir().unwrap_or_default();
+        let directories = Directories { working, repository: path("GITHUB_WORKSPACE") };
+        Ok(Self { directories, ..Self::with_summary(path("GITHUB_STEP_SUMMARY"))? })
     }
 
     fn with_summary(summary: Option<PathBuf>) -> Result<Self, Error> {
@@ -47,13 +52,13 @@ impl GitHub {
             let refused = |error| Error::Request(format!("cannot write the job summary {}: {error}", path.display()));
             File::options().append(true).create(true).open(path).map_err(refused)?;
         }
-        Ok(Self { summary })
+        Ok(Self { summary, directories: Directories::default() })
     }
 }
 
 impl Writer for GitHub {
     fn write(&mut self, record: &Record) -> io::Result<()> {
-        io::stderr().write_all(annotations(record).as_bytes())?;
+        io::stderr().write_all(annotations(record, &self.directories).as_bytes())?;
         let Some(path) = &self.summary else { return Ok(()) };
         let append = || {
             let mut file = File::options().append(true).create(true).open(path)?;

@@ -35,7 +35,7 @@ impl Writer for Html {
 }
 
 /// The text of the file.
-fn page(record: &Record) -> String {
+pub(super) fn page(record: &Record) -> String {
     fill(PAGE, |name| match name {
         "title" => escape(&summary::title(record)),
         "style" => STYLE.into(),

@@ -8,6 +8,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, T
 use super::{Attempt, Case, Ignored, Record, Writer, file::Target};
 use crate::{
     Error,
+    listing::Subject,
     suite::{Origin, Plan},
 };
 
@@ -36,7 +37,7 @@ impl Writer for JUnit {
 }
 
 /// The text of the file.
-fn junit(record: &Record) -> Result<String, quick_junit::SerializeError> {
+pub(super) fn junit(record: &Record) -> Result<String, quick_junit::SerializeError> {
     let mut suites: BTreeMap<Key<'_>, Vec<TestCase>> = BTreeMap::new();
     for case in &record.cases {
         let key = Key { shape: case.shape.as_deref(), group: group(record, case.group()) };
@@ -101,14 +102,14 @@ fn test_case(record: &Record, case: &Case, suite: &str) -> TestCase {
         TestCaseStatus::success()
     } else {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-        status.set_type(first.verdict.id()).set_message(first.headline()).set_description(&*first.why);
+        status.set_type(first.verdict.id()).set_message(text(&first.headline())).set_description(text(&first.why));
         status
     };
     // The attempts beside the one that the test case itself tells of: all that failed before a pass, or that followed.
     let others = if case.passed() { &case.attempts[..case.attempts.len() - 1] } else { rest };
     status.add_reruns(others.iter().map(rerun));
     let told = if case.passed() { last } else { first };
-    let mut test = TestCase::new(case.title(), status);
+    let mut test = TestCase::new(name(&case.title()), status);
     test.set_classname(suite).set_time(told.elapsed).set_timestamp(at(record, told));
     place(&mut test, &case.file, case.line);
     if let Some(seed) = case.seed {
@@ -120,7 +121,7 @@ fn test_case(record: &Record, case: &Case, suite: &str) -> TestCase {
     if !case.passed() {
         let facts: String =
             record.facts_of(case, first).iter().map(|(name, value)| format!("  {name}: {value}\n")).collect();
-        test.set_system_out(format!("{facts}{}", first.details.text()));
+        test.set_system_out(text(&format!("{facts}{}", first.details.text())));
     }
     test
 }
@@ -129,20 +130,31 @@ fn rerun(attempt: &Attempt) -> TestRerun {
     let mut rerun = TestRerun::new(NonSuccessKind::Failure);
     rerun
         .set_type(attempt.verdict.id())
-        .set_message(attempt.headline())
-        .set_description(&*attempt.why)
+        .set_message(text(&attempt.headline()))
+        .set_description(text(&attempt.why))
         .set_time(attempt.elapsed)
-        .set_system_out(attempt.details.text());
+        .set_system_out(text(&attempt.details.text()));
     rerun
 }
 
 fn skipped(ignored: &Ignored, suite: &str) -> TestCase {
+    let marked = if ignored.subject == Subject::Ktest { "marked `ignore`" } else { "skipped" };
     let mut status = TestCaseStatus::skipped();
-    status.set_message(ignored.reason.as_deref().unwrap_or("marked `ignore`"));
-    let mut test = TestCase::new(&*ignored.name, status);
+    status.set_message(ignored.reason.as_deref().unwrap_or(marked));
+    let mut test = TestCase::new(name(&ignored.name), status);
     test.set_classname(suite);
     place(&mut test, &ignored.file, ignored.line);
     test
+}
+
+/// A name, which is one line. XML has no control characters, and those that are only left out would join what they part.
+fn name(name: &str) -> String {
+    name.replace(char::is_control, " ")
+}
+
+/// A text: what writes XML here would leave out tabs as well.
+fn text(text: &str) -> String {
+    text.replace('\t', "    ")
 }
 
 /// Where a test stands, as GitLab and pytest's readers take it.

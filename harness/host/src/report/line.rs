@@ -184,3 +184,6 @@ impl Line {
 fn number(number: u64) -> String {
     format!("{number:#x}")
 }
+
+#[cfg(test)]
+mod tests;

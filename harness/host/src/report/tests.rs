@@ -10,6 +10,8 @@ use crate::{
     verdict::Verdict,
 };
 
+mod foreign;
+
 /// A run of three tests, one of which fails and one of which is ignored.
 fn simple(sink: &mut dyn Sink) {
     let listing = listing(2);

@@ -119,7 +119,7 @@ fn row(case: &Case) -> String {
     if why.len() < first.len() {
         why.push('…');
     }
-    format!("| <code>{}</code> | {} | {} |\n", plain(&case.title()), last.verdict, plain(&why))
+    format!("| <code>{}</code> | {} | {} |\n", plain(&case.full_title()), last.verdict, plain(&why))
 }
 
 fn flaky(record: &Record) -> String {
@@ -127,7 +127,7 @@ fn flaky(record: &Record) -> String {
         let first = case.attempts[0].headline();
         format!(
             "- <code>{}</code>: attempt {} passed; first {}\n",
-            plain(&case.title()),
+            plain(&case.full_title()),
             case.attempts.len(),
             plain(&first)
         )
@@ -142,7 +142,7 @@ fn flaky(record: &Record) -> String {
 }
 
 fn slow(record: &Record) -> String {
-    let times = record.cases.iter().map(|case| (case.title(), case.last().elapsed)).collect();
+    let times = record.cases.iter().map(|case| (case.full_title(), case.last().elapsed)).collect();
     let lines: String = slowest(times)
         .into_iter()
         .map(|(name, time)| format!("- {} <code>{}</code>\n", seconds(time), plain(&name)))
@@ -159,7 +159,7 @@ fn full(record: &Record, case: &Case) -> String {
     // Within `pre`, which starts a line, Markdown takes nothing for its own until `</pre>`.
     format!(
         "\n<details><summary><code>{}</code>: {}</summary>\n\n<pre>\n{}</pre>\n\n</details>\n",
-        plain(&case.title()),
+        plain(&case.full_title()),
         last.verdict,
         html(&text)
     )

@@ -5,7 +5,7 @@ use crate::{
 };
 
 fn lines(record: &Record) -> Vec<String> {
-    annotations(record).lines().map(String::from).collect()
+    annotations(record, &Directories::default()).lines().map(String::from).collect()
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn flaky_tests_and_an_interrupt_are_warnings_of_which_ten_are_shown() {
 
 #[test]
 fn a_run_without_failures_or_tests_has_no_annotation() {
-    assert_eq!(annotations(&record(0, &[], &[], None)), "");
+    assert_eq!(annotations(&record(0, &[], &[], None), &Directories::default()), "");
     let listing = listing(1);
-    assert_eq!(annotations(&record(1, &[passed(&listing.tests[0])], &[], None)), "");
+    assert_eq!(annotations(&record(1, &[passed(&listing.tests[0])], &[], None), &Directories::default()), "");
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn draw(bar: &Bar<'_>, lanes: &[u32], end: Duration) -> String {
         row * LANE + 3,
         percent(attempt.elapsed).max(0.05),
         LANE - 6,
-        escape(&case.title()),
+        escape(&case.full_title()),
         attempt.verdict,
         seconds(attempt.elapsed),
         seconds(attempt.started),

@@ -29,7 +29,7 @@ fn failure(record: &Record, number: usize, case: &Case, open: &str) -> String {
         "<details class=\"failure {colour}\"{open}><summary><h3><span class=\"badge {colour}\">{words}</span> \
          <span class=\"name\">{}</span></h3><span class=\"first\">{}</span></summary>\n\
          <div class=\"body\" id=\"{}\"><p class=\"reason\">{}</p>\n{}{}{}</div></details>\n",
-        escape(&case.title()),
+        escape(&case.full_title()),
         escape(shown.why.lines().next().unwrap_or_default()),
         anchor(number),
         escape(&shown.why),
