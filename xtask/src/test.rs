@@ -293,4 +293,7 @@ fn list(options: &Options, workspace: &Workspace, interrupts: &Interrupts) -> Re
 }
 
 #[cfg(test)]
+#[path = "../../harness/host/tests/schema/mod.rs"]
+mod schema;
+#[cfg(test)]
 mod tests;

@@ -305,7 +305,9 @@ fn event(news: &News) -> Line {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use steward_harness::report::SCHEMA;
 
+    use super::super::schema::Schema;
     use super::*;
 
     #[test]
@@ -314,6 +316,22 @@ mod tests {
         assert_eq!(event(&News::Test(failed)).get("stdout"), Some(&json!("words\n")));
         let problem = event(&News::Problem("it died".into()));
         assert_eq!((problem.get("event"), problem.get("why")), (Some(&json!("failed")), Some(&json!("it died"))));
+    }
+
+    #[test]
+    fn every_line_about_host_tests_validates() {
+        let text = "running 4 tests\ntest a ... ok\ntest b - should panic ... FAILED\ntest verify_c ... ignored, tier verify\n\
+            test d ... ignored\n\nfailures:\n\n---- b - should panic stdout ----\nwords \u{1}\n\nfailures:\n    b\n\n\
+            test result: FAILED. 1 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out\nrunning 1 test\n";
+        let mut counter = Counter::default();
+        let mut news: Vec<News> = text.lines().filter_map(|line| counter.line(line)).flatten().collect();
+        news.extend(counter.end(false, false));
+        let lines: String = news.iter().map(|news| format!("{}\n", event(news))).collect();
+        let lines = Schema::of(SCHEMA).lines(&lines);
+        let kinds: Vec<_> =
+            lines.iter().map(|line| format!("{} {}", line["kind"], line["event"]).replace('"', "")).collect();
+        let expected = ["host ok", "host ignored", "host ignored", "problem failed", "host failed", "problem failed"];
+        assert_eq!(kinds, expected, "{lines:?}");
     }
 
     #[test]
