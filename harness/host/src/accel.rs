@@ -1,8 +1,10 @@
 //! What executes the machines: the host's CPU when it really works, else QEMU's translator.
 //!
 //! That `/dev/kvm` exists proves nothing: in containers and under nested virtualization it may open and then hang or
-//! compute nonsense. So the very image that is to run is booted under it and asked to compute something.
+//! compute nonsense. So the very image that is to run is booted under it and asked to compute something, or where that
+//! answers no questions, a program of the harness's own.
 
+mod bare;
 mod cache;
 mod probe;
 
@@ -96,15 +98,45 @@ pub fn choose(
     cache: &Path,
     interrupts: &Interrupts,
 ) -> Result<Chosen, Error> {
+    let limit = |accelerator| match accelerator {
+        Accelerator::Kvm => KVM_BOOT + image.boot.limit() / 4,
+        Accelerator::Tcg => TCG_BOOT,
+    };
+    let check = |accelerator| probe(emulator, image, &Shape::default(), accelerator, limit(accelerator), interrupts);
+    choose_by(request, emulator, cache, check)
+}
+
+/// Chooses the accelerator for machines that boot something which answers no questions: a program of the harness's own
+/// is booted in its place.
+///
+/// # Errors
+/// As [`choose`].
+pub fn choose_for_any(
+    request: Request,
+    emulator: &Emulator,
+    cache: &Path,
+    interrupts: &Interrupts,
+) -> Result<Chosen, Error> {
+    choose_by(request, emulator, cache, |accelerator| {
+        let limit = if accelerator == Accelerator::Kvm { KVM_BOOT } else { TCG_BOOT };
+        bare::probe(emulator, cache, accelerator, limit, interrupts)
+    })
+}
+
+fn choose_by(
+    request: Request,
+    emulator: &Emulator,
+    cache: &Path,
+    healthy: impl Fn(Accelerator) -> Result<Result<Health, String>, Error>,
+) -> Result<Chosen, Error> {
     let cache = Cache::new(cache, Key::of(emulator));
     if let Some(chosen) = cache.read(request) {
         return Ok(chosen);
     }
-    let healthy = |accelerator, limit| probe(emulator, image, &Shape::default(), accelerator, limit, interrupts);
     let mut note = None;
     if request != Request::Tcg {
         let kvm = match open_kvm() {
-            Ok(()) => healthy(Accelerator::Kvm, KVM_BOOT + image.boot.limit() / 4)?,
+            Ok(()) => healthy(Accelerator::Kvm)?,
             Err(error) => Err(format!("cannot be opened: {error}")),
         };
         match kvm {
@@ -117,7 +149,7 @@ pub fn choose(
             Err(why) => note = Some(format!("{KVM} {why}; using TCG")),
         }
     }
-    Ok(match healthy(Accelerator::Tcg, TCG_BOOT)? {
+    Ok(match healthy(Accelerator::Tcg)? {
         Ok(health) => cache.write(request, Chosen { note, ..Chosen::healthy(Accelerator::Tcg, health) }),
         Err(_) => Chosen::unchecked(Accelerator::Tcg),
     })

@@ -1,6 +1,9 @@
 //! Whether a machine works: it comes up, computes the right thing, and takes a plausible time to.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
 
 use steward_harness_wire::{Command, MAX_FRAME, Nonce, encode};
 
@@ -19,9 +22,9 @@ use crate::{
 const ROUNDS: u32 = 2_000_000;
 /// How often the check is made. The fastest counts: whatever else the host did meanwhile only slows the others down.
 const SAMPLES: u32 = 5;
-const FASTEST: Duration = Duration::from_micros(ROUNDS as u64 / 1000);
+pub(super) const FASTEST: Duration = Duration::from_micros(ROUNDS as u64 / 1000);
 /// How long one check may take.
-const CHECK_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const CHECK_LIMIT: Duration = Duration::from_secs(5);
 
 /// A machine that works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +97,8 @@ fn ask(vm: &mut Vm, nonce: Nonce, seed: u64) {
     }
 }
 
-enum Heeded<T> {
+/// What a machine that was asked something did.
+pub(super) enum Heeded<T> {
     Answer(T),
     Silence,
     End(String),
@@ -125,18 +129,18 @@ fn listen<T>(
             Wait::Event(_) | Wait::Other => {}
             Wait::TimeOut => return Ok(Heeded::Silence),
             Wait::Interrupted => return Err(Error::Interrupted(vm.interrupted_by())),
-            Wait::Ended(status) => {
-                let how = match (status.code(), vm.emulator_messages().last()) {
-                    (_, Some(message)) => message.clone(),
-                    (Some(code), None) => format!("QEMU exited with status {code}"),
-                    (None, None) => {
-                        use std::os::unix::process::ExitStatusExt;
-                        format!("QEMU was ended by {}", signal_name(status.signal().unwrap_or_default()))
-                    }
-                };
-                return Ok(Heeded::End(how));
-            }
+            Wait::Ended(status) => return Ok(Heeded::End(ended(vm, status))),
         }
+    }
+}
+
+/// How QEMU ended, in words.
+pub(super) fn ended(vm: &Vm, status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), vm.emulator_messages().last()) {
+        (_, Some(message)) => message.clone(),
+        (Some(code), None) => format!("QEMU exited with status {code}"),
+        (None, None) => format!("QEMU was ended by {}", signal_name(status.signal().unwrap_or_default())),
     }
 }
 
