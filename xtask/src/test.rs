@@ -125,7 +125,7 @@ Examples:
 /// When something needed is missing, a report cannot be written, or the tests cannot be listed.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
-    let way = options.way.way(options.run.machine.kind, &workspace)?;
+    let way = options.way.way(options.run.machine.kind(), &workspace)?;
     if let Some(id) = &options.run.replay {
         ensure!(!options.way.are_given(), "--replay opens the machine as it stands; nothing boots it");
         return replay::run(&workspace, id, options.run.listen.as_deref(), options.consent);
@@ -212,7 +212,7 @@ impl All<'_> {
         let Options { json, jobs, .. } = *self.options;
         heading(json, "kernel tests");
         let machine = &self.options.run.machine;
-        let kernel = Kernel::build(&self.workspace, &self.way, machine.accel, &self.interrupts)?;
+        let kernel = Kernel::build(&self.workspace, &self.way, machine.accel(), &self.interrupts)?;
         let symbols = Rc::new(Symbols::of(&kernel.image.elf));
         let mut outputs = outputs(json);
         outputs.style.options = self.options.way.words();

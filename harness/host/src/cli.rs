@@ -1,6 +1,6 @@
 //! The command line: libtest's, and a few options of the harness's own.
 
-use std::{env, path::PathBuf};
+use std::{env, io, path::PathBuf};
 
 use clap::{Parser, ValueEnum};
 use steward_harness::{
@@ -10,9 +10,20 @@ use steward_harness::{
     suite::host_cpus,
 };
 
+/// What can be typed, and what each form is for.
+const USAGE: &str = "\
+steward-harness KERNEL [FILTER]... [OPTIONS]    a kernel's own #[ktest]s, each in a machine of its own
+       steward-harness run [FILTER]... [OPTIONS]       any kernel, judged by what it prints and how it ends
+       steward-harness ktap FILE [--json]              results of tests in a log: TAP 13, TAP 14 or KTAP";
+
+const COMMANDS: &str = "\
+`steward-harness run --help` and `steward-harness ktap --help` tell more about these. What stands above is the first form, \
+which cargo, nextest and editors use; a kernel that is called run is ./run. The [machine] and the `image` of a \
+steward-harness.toml hold for it, too.";
+
 /// Runs a kernel's tests in QEMU, each in a machine of its own.
 #[derive(Debug, Parser)]
-#[command(name = "steward-harness", version, max_term_width = 120)]
+#[command(name = "steward-harness", version, max_term_width = 120, override_usage = USAGE, after_help = COMMANDS)]
 pub struct Cli {
     /// The kernel's ELF file, as it was linked
     pub kernel: PathBuf,
@@ -151,6 +162,19 @@ impl Cli {
         match refused.iter().find(|(given, ..)| *given) {
             Some((_, option, why)) => Err(Error::Request(format!("{option} is not supported: {why}"))),
             None => Ok(()),
+        }
+    }
+
+    /// The error about a kernel that is not there, with what else its name could have meant.
+    pub fn explained(&self, error: Error) -> Error {
+        match error {
+            Error::Io { doing, source }
+                if source.kind() == io::ErrorKind::NotFound && self.kernel.components().count() == 1 =>
+            {
+                let doing = format!("{doing} (commands are `run` and `ktap`; anything else is a kernel's file)");
+                Error::Io { doing, source }
+            }
+            other => other,
         }
     }
 

@@ -1,4 +1,5 @@
 //! `steward-harness KERNEL [libtest's arguments]`: runs a kernel's tests, each in a machine of its own.
+//! `steward-harness run` runs any kernel, `steward-harness ktap` reads a log; see [`command`].
 //!
 //! As cargo's runner for a bare-metal target it makes a kernel behave like a test program of the host:
 //! `cargo test`, `cargo nextest` and editors list its tests, run some or all, and read the result.
@@ -11,6 +12,7 @@ mod list;
 mod update;
 
 use std::{
+    env,
     io::{self, IsTerminal},
     path::Path,
     process::ExitCode,
@@ -21,8 +23,9 @@ use steward_harness::{
     Emulator, Error,
     accel::choose,
     artifact,
+    config::{Firmware, Project},
     filter::{Ignored, Selection},
-    image::{Image, cache_directory},
+    image::{self, Image, Way, cache_directory},
     listing::{Listing, Test},
     process::{Interrupts, exit_code},
     replay::{Debugger, replay},
@@ -33,12 +36,16 @@ use steward_harness::{
 };
 
 use cli::{Cli, Format};
+use command::{directory_of, working_directory};
 use front::Front;
 
 /// What libtest exits with when a test failed.
 const FAILED: u8 = 101;
 
 fn main() -> ExitCode {
+    if let Some(code) = command::dispatch() {
+        return code;
+    }
     let cli = Cli::parse();
     match run(&cli) {
         Ok(code) => code,
@@ -61,7 +68,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Error> {
     if let Some(name) = &cli.options.replay {
         return open(&artifacts, name, cli.options.listen.as_deref(), &Interrupts::install()?);
     }
-    let listing = Listing::read(&cli.kernel)?;
+    let listing = Listing::read(&cli.kernel).map_err(|error| cli.explained(error))?;
     let selection = cli.filter().select(&listing);
     if cli.list {
         let listed =
@@ -96,9 +103,11 @@ fn run_tests(
     front: &mut Front<impl Sink>,
     interrupts: &Interrupts,
 ) -> Result<Summary, Error> {
+    let project = project()?;
+    let machine = cli.options.machine.given().over(project.settings.machine.clone());
     let emulator = Emulator::find_known(cache)?;
-    let image = Image::build(&cli.kernel, &[], cache)?;
-    let chosen = choose(cli.options.machine.accel, &emulator, &image, cache, interrupts)?;
+    let image = image(cli, &project, cache, interrupts)?;
+    let chosen = choose(machine.accel(), &emulator, &image, cache, interrupts)?;
     if let Some(note) = &chosen.note {
         eprintln!("note: {note}");
     }
@@ -106,7 +115,7 @@ fn run_tests(
         emulator: &emulator,
         image: &image,
         count: listing.count(),
-        shape: cli.options.machine.shape(),
+        shape: machine.shape(),
         chosen: &chosen,
         jobs: cli.jobs(),
         limits: Limits::default(),
@@ -115,6 +124,32 @@ fn run_tests(
         cache: cache.into(),
     };
     suite.run(&cli.filter().select(listing), front, interrupts)
+}
+
+/// What the project states whose kernel this is: that of the package which cargo runs, or of the working directory.
+fn project() -> Result<Project, Error> {
+    match env::var_os("CARGO_MANIFEST_DIR") {
+        Some(package) => Project::find(Path::new(&package)),
+        None => Project::find(&working_directory()?),
+    }
+}
+
+/// What the machines boot: the kernel by our loader, or what the project's own command makes of it.
+fn image(cli: &Cli, project: &Project, cache: &Path, interrupts: &Interrupts) -> Result<Image, Error> {
+    let Some(command) = &project.settings.image else { return Image::build(&cli.kernel, &[], cache) };
+    let firmware = project.settings.firmware.map(Firmware::find).transpose()?;
+    image::foreign(&image::Options {
+        kernel: &cli.kernel,
+        initrd: None,
+        append: "",
+        boot: Way::Auto,
+        firmware: firmware.as_ref(),
+        limine: None,
+        command: Some(command),
+        directory: &directory_of(project)?,
+        cache,
+        interrupts,
+    })
 }
 
 /// Opens the machine of a failed test, in gdb or for whatever connects to the address `listen`.

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::{
     accel::Request,
+    config,
     filter::Partition,
     listing::Tier,
     machine::{Kind, Memory, ParseError, Shape},
@@ -94,32 +95,51 @@ const RUN: [&str; 16] = [
 #[derive(Args, Clone, Debug)]
 #[group(skip)]
 pub struct Machine {
-    /// Machine of tests that name none: q35, pc or microvm
-    #[arg(long = "machine", id = "machine", value_name = "MACHINE", default_value_t)]
-    pub kind: Kind,
+    /// Machine of tests that name none: q35, pc or microvm [default: q35]
+    #[arg(long = "machine", id = "machine", value_name = "MACHINE")]
+    pub kind: Option<Kind>,
 
-    /// CPUs of tests that name no number
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=255))]
-    pub cpus: u32,
+    /// CPUs of tests that name no number [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=255))]
+    pub cpus: Option<u32>,
 
-    /// Memory of tests that name no amount, such as 64M or 8G
-    #[arg(long, value_name = "SIZE", default_value = "128M")]
-    pub memory: Memory,
+    /// Memory of tests that name no amount, such as 64M or 8G [default: 128M]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<Memory>,
 
-    /// CPU model of tests that name none, as QEMU names it
-    #[arg(long, value_name = "MODEL", default_value = "max")]
-    pub cpu: String,
+    /// CPU model of tests that name none, as QEMU names it [default: max]
+    #[arg(long, value_name = "MODEL")]
+    pub cpu: Option<String>,
 
-    /// What executes the machines: auto (KVM when a self-check passes, else emulation), tcg or kvm
-    #[arg(long, default_value_t)]
-    pub accel: Request,
+    /// What executes the machines: auto (KVM when a self-check passes, else emulation), tcg or kvm [default: auto]
+    #[arg(long)]
+    pub accel: Option<Request>,
 }
 
 impl Machine {
+    /// What was given.
+    #[must_use]
+    pub fn given(&self) -> config::Machine {
+        let Self { kind, cpus, memory, ref cpu, accel } = *self;
+        config::Machine { kind, cpus, memory, cpu: cpu.clone(), accel }
+    }
+
+    /// The machine type.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind.unwrap_or_default()
+    }
+
     /// The shape.
     #[must_use]
     pub fn shape(&self) -> Shape {
-        Shape { kind: self.kind, cpus: self.cpus, memory: self.memory, cpu: self.cpu.clone() }
+        self.given().shape()
+    }
+
+    /// What is to execute it.
+    #[must_use]
+    pub fn accel(&self) -> Request {
+        self.given().accel()
     }
 }
 
@@ -141,7 +161,10 @@ impl Options {
 }
 
 /// Reads a seed: decimal, or hexadecimal behind `0x`. Between digits, `_` is skipped.
-fn seed(text: &str) -> Result<u64, ParseError> {
+///
+/// # Errors
+/// [`ParseError`] when it is none.
+pub fn seed(text: &str) -> Result<u64, ParseError> {
     let (digits, radix) = text.strip_prefix("0x").map_or((text, 10), |digits| (digits, 16));
     let plain = digits.replace('_', "");
     let digits_only = plain.chars().all(|character| character.is_digit(radix));
@@ -196,7 +219,7 @@ mod tests {
         let words = ["--machine", "microvm", "--cpus", "4", "--memory", "8G", "--cpu", "qemu64", "--accel", "tcg"];
         let machine = parse(&words).unwrap().machine;
         assert_eq!(machine.shape().to_string(), "microvm, 4 CPUs (qemu64), 8G");
-        assert_eq!(machine.accel, Request::Tcg);
+        assert_eq!(machine.accel(), Request::Tcg);
     }
 
     #[test]
