@@ -271,3 +271,97 @@ pub fn directory_of(project: &Project) -> Result<PathBuf, Error> {
         _ => working_directory(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, FromArgMatches};
+
+    use super::*;
+
+    fn parse(line: &[&str]) -> Result<Options, clap::Error> {
+        let mut command = Options::augment_args(Command::new("run"));
+        Options::from_arg_matches(&command.try_get_matches_from_mut([&["run"], line].concat())?)
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Options::augment_args(Command::new("run")).debug_assert();
+    }
+
+    #[test]
+    fn what_is_not_given_is_not_stated() {
+        assert_eq!(parse(&[]).unwrap().settings(), Settings::default());
+    }
+
+    #[test]
+    fn the_options_that_boot_the_same_are_those_that_were_given() {
+        let words = [
+            "--config",
+            "a b.toml",
+            "--kernel",
+            "k",
+            "--initrd",
+            "i",
+            "--append",
+            "console=ttyS0 quiet",
+            "--boot",
+            "linux",
+            "--firmware",
+            "bios",
+            "--limine",
+            "l",
+            "--machine",
+            "pc",
+            "--cpus",
+            "2",
+            "--memory",
+            "64M",
+            "--cpu",
+            "qemu64",
+            "--accel",
+            "tcg",
+            "--timeout",
+            "3",
+            "--boot-timeout",
+            "4",
+            "--fork-at",
+            "text=/ # ",
+            "--send-file",
+            "t",
+            "--isolation",
+            "boot",
+            "--expect",
+            "ktap",
+            "--expect",
+            "text=it's",
+            "--matrix",
+        ];
+        let options = parse(&words).unwrap();
+        let expected = r" --config 'a b.toml' --kernel k --initrd i --append 'console=ttyS0 quiet' --boot linux --firmware bios \
+                          --limine l --machine pc --cpus 2 --memory 64M --cpu qemu64 --accel tcg --timeout 3 --boot-timeout 4 \
+                          --fork-at 'text=/ # ' --send-file t --isolation boot --expect ktap --expect 'text=it'\''s' --matrix";
+        let expected = expected.replace("\\\n", "").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(options.again().split_whitespace().collect::<Vec<_>>().join(" "), expected);
+        // Results go where they are wanted, not where they went.
+        assert_eq!(parse(&["word", "--junit", "x", "--json"]).unwrap().again(), "");
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_the_right_ones() {
+        for (words, hint) in [
+            (["--expect", "passes"], "ktap, text=TEXT"),
+            (["--fork-at", "prompt"], "text=/ # "),
+            (["--boot", "grub"], "auto, direct, linux, iso and disk"),
+            (["--firmware", "efi"], "bios and uefi"),
+            (["--timeout", "0"], "1 to 86400"),
+            (["--isolation", "vm"], "test, boot and none"),
+            (["--memory", "8T"], "64M"),
+            (["--jobs", "0"], "1.."),
+        ] {
+            let error = parse(&words).unwrap_err();
+            assert!(error.to_string().contains(hint) && error.to_string().contains(words[0]), "{error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+        assert!(parse(&["--until-fail"]).unwrap_err().to_string().contains("--repeat"));
+    }
+}

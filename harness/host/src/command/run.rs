@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -43,7 +43,8 @@ pub fn run(options: &Options) -> Result<ExitCode, Error> {
     let cache = cache_directory(&kernel);
     let emulator = Emulator::find_known(&cache)?;
     let directory = directory_of(&project)?;
-    let bench = Bench { options, directory, emulator, cache, interrupts };
+    let name = kernel.file_name().unwrap_or(kernel.as_os_str()).to_string_lossy().into_owned();
+    let bench = Bench { options, kernel: name, directory, emulator, cache, interrupts };
     // Whatever is wrong with one shape is told before the first is run.
     let ready = tasks.into_iter().map(|task| bench.ready(task)).collect::<Result<Vec<_>, _>>()?;
     let mut sinks = outputs(options, &bench).open(io::stdout(), Symbols::of(&kernel))?;
@@ -84,6 +85,8 @@ fn tasks(project: &Project, options: &Options) -> Result<Vec<Task>, Error> {
 /// What all runs share.
 struct Bench<'o> {
     options: &'o Options,
+    /// The kernel's name.
+    kernel: String,
     directory: PathBuf,
     emulator: Emulator,
     cache: PathBuf,
@@ -121,7 +124,7 @@ impl Bench<'_> {
             interrupts: &self.interrupts,
         })?;
         image.boot.check(&machine.shape())?;
-        let listing = (task.goal == Goal::Ktest).then(|| listing(&task)).transpose()?;
+        let listing = (task.goal == Goal::Ktest).then(|| self.listing(&task.kernel)).transpose()?;
         let chosen = match listing {
             Some(_) => accel::choose(machine.accel(), &self.emulator, &image, &self.cache, &self.interrupts)?,
             None => accel::choose_for_any(machine.accel(), &self.emulator, &self.cache, &self.interrupts)?,
@@ -149,7 +152,6 @@ impl Bench<'_> {
         sink: &mut dyn Sink,
     ) -> Result<Summary, Error> {
         let Ready { task, image, chosen, .. } = ready;
-        let name = task.kernel.file_name().unwrap_or(task.kernel.as_os_str());
         let foreign = Foreign {
             emulator: &self.emulator,
             image,
@@ -159,7 +161,7 @@ impl Bench<'_> {
             limits: task.limits,
             expect: expect.into(),
             script: script.cloned(),
-            name: name.to_string_lossy().into_owned(),
+            name: self.kernel.clone(),
             jobs: self.options.jobs.unwrap_or_else(host_cpus),
             policy: self.policy(),
             cache: self.cache.clone(),
@@ -182,8 +184,30 @@ impl Bench<'_> {
             policy: self.policy(),
             cache: self.cache.clone(),
         };
-        let filter = Filter { patterns: self.options.filters.clone(), ..Filter::default() };
-        suite.run(&filter.select(listing), sink, &self.interrupts)
+        suite.run(&self.filter().select(listing), sink, &self.interrupts)
+    }
+
+    fn filter(&self) -> Filter {
+        Filter { patterns: self.options.filters.clone(), ..Filter::default() }
+    }
+
+    /// The kernel's own tests, of which at least one is meant.
+    fn listing(&self, kernel: &Path) -> Result<Listing, Error> {
+        let listing = Listing::read(kernel)?;
+        let wrong = |why: String| Err(Error::Kernel { path: kernel.into(), why });
+        if listing.tests.is_empty() {
+            return wrong("`ktest` is expected of it, and it holds no #[ktest]: was it built with its tests?".into());
+        }
+        // A run that runs nothing must not look like one that passed.
+        if self.filter().select(&listing).run.is_empty() {
+            let filters: Vec<_> = self.options.filters.iter().map(|filter| format!("`{filter}`")).collect();
+            return wrong(format!(
+                "none of its {} tests has a name that holds {}",
+                listing.count(),
+                filters.join(" or ")
+            ));
+        }
+        Ok(listing)
     }
 
     fn policy(&self) -> Policy {
@@ -200,16 +224,6 @@ impl Bench<'_> {
     }
 }
 
-/// The kernel's own tests; at least one.
-fn listing(task: &Task) -> Result<Listing, Error> {
-    let listing = Listing::read(&task.kernel)?;
-    if listing.tests.is_empty() {
-        let why = "`ktest` is expected of it, and it holds no #[ktest]: was it built with its tests?".into();
-        return Err(Error::Kernel { path: task.kernel.clone(), why });
-    }
-    Ok(listing)
-}
-
 fn outputs(options: &Options, bench: &Bench<'_>) -> Outputs {
     let terminal = io::stdout().is_terminal();
     Outputs {
@@ -224,7 +238,7 @@ fn outputs(options: &Options, bench: &Bench<'_>) -> Outputs {
         junit: options.junit.clone(),
         html: options.html.clone(),
         github: in_github_actions(),
-        facts: vec![("QEMU".into(), bench.emulator.version().to_string())],
+        facts: vec![("kernel".into(), bench.kernel.clone()), ("QEMU".into(), bench.emulator.version().to_string())],
         several: true,
     }
 }

@@ -216,3 +216,113 @@ fn limits(settings: &Settings, ktest: bool) -> Limits {
     };
     Limits { boot: stated(settings.boot_timeout, usual.boot), test: stated(settings.timeout, usual.test), ..usual }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use clap::{Args, Command, FromArgMatches};
+    use steward_harness::config::Project;
+
+    use super::*;
+
+    fn options(line: &[&str]) -> Options {
+        let matches = Options::augment_args(Command::new("run")).try_get_matches_from([&["run"], line].concat());
+        Options::from_arg_matches(&matches.unwrap_or_else(|error| panic!("{error}"))).unwrap()
+    }
+
+    fn task(line: &[&str]) -> Result<Task, String> {
+        let options = options(line);
+        Task::of(None, options.settings(), &options).map_err(|error| error.to_string())
+    }
+
+    /// A file of three lines, and a directory that it lies in.
+    fn script() -> (tempfile::TempDir, String) {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("tests.txt");
+        fs::write(&file, "true\n#: name a look around\nls /\n#: expect text=x\necho x\n").unwrap();
+        (directory, file.to_str().unwrap().into())
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_what_to_write() {
+        for (line, hints) in [
+            (&[][..], ["--kernel FILE", "steward-harness.toml"]),
+            (&["--kernel", "k"], ["could not fail", "--expect ktap"]),
+            (&["--kernel", "k", "--expect", "ktap", "word"], ["`word`", "--send-file"]),
+            (&["--kernel", "k", "--expect", "status=0"], ["--fork-at", "exit=N"]),
+            (&["--kernel", "k", "--expect", "exit=1", "--expect", "exit=3"], ["exit=1 and exit=3", "both"]),
+            (&["--kernel", "k", "--expect", "verdict=panic", "--expect", "verdict=reset"], ["verdict=reset", "both"]),
+            (&["--kernel", "k", "--fork-at", "text=$ "], ["--send-file FILE", "each line"]),
+            (&["--kernel", "k", "--send-file", "f"], ["--fork-at 'text=/ # '", "f is typed"]),
+            (&["--kernel", "k", "--fork-at", "text=$ ", "--send-file", "/absent/f"], ["/absent/f", "No such file"]),
+            (&["--kernel", "k", "--expect", "ktap", "--isolation", "none"], ["--expect ktest", "`test` forks"]),
+            (&["--kernel", "k", "--expect", "ktap", "--seed", "1"], ["--seed", "ktest"]),
+            (&["--kernel", "k", "--expect", "ktest", "--expect", "ktap"], ["`ktest` stands alone", "ktest, ktap"]),
+            (&["--kernel", "k", "--expect", "ktest", "--send-file", "f"], ["own tests", "another run"]),
+            (&["--kernel", "k", "--expect", "ktest", "--initrd", "i"], ["--initrd", "alone"]),
+            (&["--kernel", "k", "--expect", "ktap", "--boot", "linux", "--limine", "l"], ["--limine", "--boot linux"]),
+        ] {
+            let why = task(line).unwrap_err();
+            assert!(hints.iter().all(|hint| why.contains(hint)), "{line:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn filters_choose_lines_and_none_chosen_is_an_error() {
+        let (_directory, file) = script();
+        let with = |filters: &[&str]| {
+            let line = ["--kernel", "k", "--fork-at", "text=$ ", "--send-file", &file];
+            task(&[&line, filters].concat())
+        };
+        let chosen = |filters: &[&str]| match with(filters).unwrap().goal {
+            Goal::Lines { script, filtered_out, .. } => {
+                (script.lines.into_iter().map(|line| line.name).collect::<Vec<_>>(), filtered_out)
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(chosen(&[]), (["true", "a look around", "echo x"].map(String::from).to_vec(), 0));
+        assert_eq!(chosen(&["look", "tru"]), (["true", "a look around"].map(String::from).to_vec(), 1));
+        let why = with(&["walk", "swim"]).unwrap_err();
+        assert!(why.ends_with("none of its 3 lines has a name that holds `walk` or `swim`"), "{why}");
+    }
+
+    #[test]
+    fn lines_that_say_nothing_else_must_end_with_status_0() {
+        let (_directory, file) = script();
+        let line = ["--kernel", "k", "--fork-at", "text=$ ", "--send-file", &file];
+        assert_eq!(task(&line).unwrap().expected(), ["status=0"]);
+        assert_eq!(task(&[&line[..], &["--expect", "ktap"]].concat()).unwrap().expected(), ["ktap"]);
+    }
+
+    #[test]
+    fn a_run_may_take_a_minute_and_the_kernels_own_tests_what_they_say() {
+        let seconds = |line: &[&str]| {
+            let limits = task(&[&["--kernel", "k"], line].concat()).unwrap().limits;
+            (limits.boot.as_secs(), limits.test.as_secs())
+        };
+        assert_eq!(seconds(&["--expect", "ktap"]), (60, 60));
+        assert_eq!(seconds(&["--expect", "ktap", "--timeout", "5", "--boot-timeout", "90"]), (90, 5));
+        let usual = Limits::default();
+        assert_eq!(seconds(&["--expect", "ktest"]), (usual.boot.as_secs(), usual.test.as_secs()));
+        assert_eq!(seconds(&["--expect", "ktest", "--timeout", "5"]), (usual.boot.as_secs(), 5));
+    }
+
+    #[test]
+    fn the_command_line_goes_over_the_file_and_a_shapes_name_stands_before_its_errors() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("steward-harness.toml");
+        fs::write(&file, "kernel = \"k\"\nexpect = \"ktap\"\n[machine]\ncpus = 2\n[matrix.big]\nmemory = \"1G\"\n")
+            .unwrap();
+        let project = Project::read(&file).unwrap();
+        let options = options(&["--cpus", "4", "--expect", "exit=33"]);
+        let shape = &project.matrix[0];
+        let settings = options.settings().over(shape.settings.clone()).over(project.settings.clone());
+        let task = Task::of(Some(shape.name.clone()), settings.clone(), &options).unwrap();
+        assert_eq!(task.settings.machine.shape().to_string(), "q35, 4 CPUs (max), 1G");
+        assert_eq!((task.expected(), task.kernel), (vec!["exit=33".into()], directory.path().join("k")));
+        let why =
+            Task::of(Some("big".into()), Settings { expect: None, ..settings }, &options).unwrap_err().to_string();
+        assert!(why.starts_with("[matrix.big]: nothing is expected"), "{why}");
+    }
+}
