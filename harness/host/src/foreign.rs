@@ -20,7 +20,7 @@ use crate::{
     Emulator, Error,
     accel::Chosen,
     image::{Boot, Image},
-    listing::{Needs, Test, Tier},
+    listing::{Needs, Subject, Test, Tier},
     machine::Shape,
     process::Interrupts,
     session::Limits,
@@ -75,13 +75,16 @@ impl Foreign<'_> {
         let total = tests.len() * self.policy.repeat as usize;
         let mut summary = Summary { total, ..Summary::default() };
         let plan = Plan {
+            shape: None,
+            expect: self.expect.iter().map(Expectation::to_string).collect(),
             tests: total,
+            open: self.expect.contains(&Expectation::Ktap),
             ignored: 0,
             filtered_out: 0,
             jobs: self.slots(),
             machine: format!("{}, {}", self.shape, self.chosen.accelerator),
             isolation: self.policy.isolation,
-            seed: self.policy.seed,
+            seed: None,
         };
         let ground = Ground::new(self, interrupts, sink.wants_output());
         let told = sink
@@ -134,15 +137,15 @@ impl Foreign<'_> {
                 let why = format!("`{status}` is that of a line that is typed, and none is: name a file of lines");
                 return Err(Error::Request(why));
             }
-            return Ok(vec![test(0, &self.name, String::new(), 0)]);
+            return Ok(vec![test(0, &self.name, Subject::Run, String::new(), 0)]);
         };
         let file = path.display();
         let lines = (0..).zip(lines);
-        Ok(lines.map(|(index, line)| test(index, &line.name, file.to_string(), line.number)).collect())
+        Ok(lines.map(|(index, line)| test(index, &line.name, Subject::Line, file.to_string(), line.number)).collect())
     }
 }
 
-fn test(index: u32, name: &str, file: String, line: u32) -> Test {
+fn test(index: u32, name: &str, subject: Subject, file: String, line: u32) -> Test {
     Test {
         index,
         name: name.into(),
@@ -153,5 +156,6 @@ fn test(index: u32, name: &str, file: String, line: u32) -> Test {
         tier: Tier::default(),
         timeout: None,
         needs: Needs::default(),
+        subject,
     }
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Error,
     fork::{Got, NoSnapshot, Pool},
-    listing::Test,
+    listing::{Subject, Test},
     machine::{Configuration, Shape},
     process::Interrupts,
     session::{Ending, Evidence, Limits, Prelude, Ready, Session, Stand, fresh_nonce},
@@ -219,5 +219,6 @@ fn part(test: &Test, typed: bool, case: &Case, whole: &Judgement, evidence: &Evi
         _ => (Some(Judgement { verdict: Verdict::Fail, why: why("its result says that it failed") }), None),
     };
     let seen = is_failure(case.status).then(|| evidence.clone());
-    Part { test: Test { name, ignored, ..test.clone() }, judgement, elapsed: case.elapsed, evidence: seen }
+    let subject = Subject::Ktap { line: typed.then(|| test.name.clone()) };
+    Part { test: Test { name, ignored, subject, ..test.clone() }, judgement, elapsed: case.elapsed, evidence: seen }
 }
