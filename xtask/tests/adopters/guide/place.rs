@@ -98,7 +98,12 @@ impl Place {
         shell.env("CARGO_INSTALL_ROOT", installed);
         if command.starts_with("cargo install") {
             shell.env("CARGO_TARGET_DIR", target());
+            // What is tried here need not be fast, but soon.
+            shell.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
+            shell.env("CARGO_PROFILE_RELEASE_DEBUG", "0").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
         }
+        // The cache of a kernel that no cargo built.
+        shell.env("XDG_CACHE_HOME", self.path().join(".cache"));
         shell.envs(self.variables.iter().map(|(name, value)| (name, value)));
     }
 }
