@@ -51,3 +51,14 @@ fn a_run_of_nothing_is_a_total_of_nothing() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(lines.last(), Some(&json!({"type": "total", "passed": 0, "failed": 0, "skipped": 0})));
 }
+
+#[test]
+fn every_line_that_the_documentation_shows_validates() {
+    let text = include_str!("../../docs/results.md");
+    let blocks = text.split("```json\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let shown: String = blocks.collect();
+    let lines = Schema::of(SCHEMA).lines(&shown);
+    for kind in ["suite", "test", "attempt", "note", "total"] {
+        assert!(lines.iter().any(|line| line["type"] == kind), "{kind}");
+    }
+}
