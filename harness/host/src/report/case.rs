@@ -157,7 +157,7 @@ impl Attempt {
             origin: report.origin.filter(|_| report.test.subject.has_a_machine()),
             artifact: report.artifact.clone(),
             details: if report.passed() { Details::default() } else { details(report, symbols) },
-            place: report.evidence.as_ref().filter(|_| !report.passed()).and_then(panic_place),
+            place: if report.passed() { None } else { place(report) },
         }
     }
 
@@ -178,16 +178,31 @@ fn came_up(origin: Origin, point: &str) -> String {
     }
 }
 
+/// Where in the sources it went wrong, when the kernel said so.
+fn place(report: &Report<'_>) -> Option<(String, u32)> {
+    match report.test.subject {
+        // KUnit says `EXPECTATION FAILED at lib/list-test.c:17`.
+        Subject::Ktap { .. } => {
+            report.judgement.why.lines().find_map(|line| file_and_line(line.rsplit(" at ").next()?))
+        }
+        _ => report.evidence.as_ref().and_then(panic_place),
+    }
+}
+
+/// The file and line of `file:line`, or of `file:line:column`.
+fn file_and_line(place: &str) -> Option<(String, u32)> {
+    let mut parts = place.split(':');
+    let (file, line) = (parts.next()?, parts.next()?.parse().ok()?);
+    (!file.is_empty() && !file.contains(' ')).then(|| (file.into(), line))
+}
+
 /// The file and line at which the kernel panicked, when it said so.
 fn panic_place(evidence: &Evidence) -> Option<(String, u32)> {
     let place = evidence.heard.iter().rev().find_map(|heard| match heard {
         Heard::Record { said: Said::Panicked { place, .. }, .. } => Some(place),
         _ => None,
     })?;
-    // `file:line`, or `file:line:column`.
-    let mut parts = place.split(':');
-    let (file, line) = (parts.next()?, parts.next()?.parse().ok()?);
-    (!file.is_empty()).then(|| (file.into(), line))
+    file_and_line(place)
 }
 
 /// Tests of which an attempt has failed and that will be tried again.
@@ -212,6 +227,14 @@ impl Pending {
 
     /// The case of the last attempt, with all those before. `before` is what passed before the run began.
     pub fn finished(&mut self, report: &Report<'_>, symbols: &Symbols, before: Duration) -> Case {
+        if let Subject::Ktap { line } = &report.test.subject {
+            // What the log tells of stands in the place of the whole, at which there was an attempt before.
+            let whole = |case: &Case| match line {
+                None => case.subject == Subject::Run,
+                Some(name) => case.subject == Subject::Line && case.name == *name,
+            };
+            self.cases.retain(|case| case.round != report.round || !whole(case));
+        }
         let same = |case: &Case| case.name == report.test.name && case.round == report.round;
         let mut case = match self.cases.iter().position(same) {
             Some(place) => self.cases.remove(place),

@@ -67,13 +67,14 @@ impl Directories {
 
 /// Where the kernel said that it went wrong, if that is in this repository; else where the test stands.
 fn place(case: &Case, directories: &Directories) -> Option<(String, u32)> {
-    if matches!(case.subject, Subject::Line | Subject::Ktap { .. }) {
-        let script = Some(&case.file).filter(|file| !file.is_empty())?;
-        return Some((directories.script(script)?, case.line));
-    }
     let ours = |file: &str| !file.is_empty() && Path::new(file).is_relative();
-    let panicked = case.failure().and_then(|attempt| attempt.place.clone()).filter(|(file, _)| ours(file));
-    panicked.or_else(|| ours(&case.file).then(|| (case.file.clone(), case.line)))
+    let failed_at = case.failure().and_then(|attempt| attempt.place.clone()).filter(|(file, _)| ours(file));
+    let stands_at = || match case.subject {
+        _ if case.file.is_empty() => None,
+        Subject::Line | Subject::Ktap { .. } => Some((directories.script(&case.file)?, case.line)),
+        _ => ours(&case.file).then(|| (case.file.clone(), case.line)),
+    };
+    failed_at.or_else(stands_at)
 }
 
 /// A message, as workflow commands take it.

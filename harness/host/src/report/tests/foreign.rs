@@ -172,6 +172,29 @@ fn a_line_is_annotated_in_its_script_from_the_repositorys_root() {
 }
 
 #[test]
+fn what_kunit_says_of_its_place_is_where_a_failure_is_annotated() {
+    let told = ktap("list.init");
+    let why = "EXPECTATION FAILED at lib/list-test.c:17\nExpected 0 == len, but";
+    let record = kept(&[None], &[report(&told, Verdict::Fail, why, None)], &[]);
+    let text = github::annotations(&record, &github::Directories::default());
+    assert!(
+        text.starts_with("::error file=lib/list-test.c,line=17,title=fail%3A list.init::EXPECTATION FAILED"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_retried_run_of_tests_in_a_log_is_not_a_failure_beside_them() {
+    let (whole, told) = (test(Subject::Run, "bzImage", "", 0), ktap("list.init"));
+    let mut recorder = Recorder::new(Vec::new(), String::new(), Vec::new(), symbols());
+    recorder.began(&plan(1, Isolation::Boot)).unwrap();
+    recorder.retrying(&fails(&whole)).unwrap();
+    recorder.finished(&Report { attempt: 2, ..passed(&told) }).unwrap();
+    recorder.ended(&Summary { total: 1, passed: 1, ..Summary::default() }).unwrap();
+    assert_eq!(recorder.record().failures().count(), 0);
+}
+
+#[test]
 fn runs_over_several_shapes_are_one_report_that_tells_them_apart() {
     let directory = tempfile::tempdir().unwrap();
     let (xml, page) = (directory.path().join("a.xml"), directory.path().join("a.html"));
