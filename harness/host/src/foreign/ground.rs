@@ -96,7 +96,7 @@ impl<'a> Ground<'a> {
             None => started(&session)?,
             Some(text) => match self.forked(&session, &tap, news)? {
                 Ok(stand) => stand,
-                Err(evidence) => return Ok(unborn(text, *evidence)),
+                Err(evidence) => return Ok(unborn(text, &expect, *evidence)),
             },
         };
         if let Some(cpu) = self.lanes.cpu(lane, slots) {
@@ -173,9 +173,15 @@ fn started(session: &Session<'_>) -> Result<Stand, Error> {
     Ok(Stand::booted(vm, Prelude::default()))
 }
 
-/// A machine that did not come to its fork point.
-fn unborn(text: &str, evidence: Evidence) -> Outcome {
-    let judgement = no_fork_point(text, &evidence);
+/// A machine that did not come to its fork point. That may be all that is expected of it.
+fn unborn(text: &str, expect: &[Expectation], evidence: Evidence) -> Outcome {
+    let Judgement { verdict, why } = no_fork_point(text, &evidence);
+    let judgement = match expect {
+        [only @ Expectation::Verdict(id)] if *id == verdict.id() => {
+            Judgement { verdict: Verdict::Pass, why: format!("`{only}` came to hold: {why}") }
+        }
+        _ => Judgement { verdict, why },
+    };
     Outcome { judgement, evidence: Some(evidence), origin: Some(Origin::Boot), stand: None, parts: None }
 }
 
