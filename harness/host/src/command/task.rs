@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use steward_harness::{
     Error,
     config::{Expect, Seconds, Settings},
-    foreign::{Expectation, Script},
+    foreign::{Expectation, Line, Script},
     image::Way,
     session::Limits,
     suite::Isolation,
+    verdict::Verdict,
 };
 
 use super::options::Options;
@@ -114,6 +115,15 @@ impl Goal {
             ))),
             (Some(point), Some(file)) => {
                 let mut script = Script::read(file, point.text().into())?;
+                if seen == [Expectation::Verdict(Verdict::BootFailure.id())] {
+                    // Nothing can be typed into a machine that does not come so far: there is one test.
+                    script.lines.truncate(1);
+                    script
+                        .lines
+                        .iter_mut()
+                        .for_each(|line| *line = Line { name: "boot".into(), expect: vec![], ..line.clone() });
+                    return Ok(Self::Lines { expect: seen, script, filtered_out: 0 });
+                }
                 let filtered_out = choose(&mut script, &options.filters)?;
                 let expect = if seen.is_empty() { vec![Expectation::Status(0)] } else { seen };
                 Ok(Self::Lines { expect, script, filtered_out })
@@ -293,6 +303,15 @@ mod tests {
         let line = ["--kernel", "k", "--fork-at", "text=$ ", "--send-file", &file];
         assert_eq!(task(&line).unwrap().expected(), ["status=0"]);
         assert_eq!(task(&[&line[..], &["--expect", "ktap"]].concat()).unwrap().expected(), ["ktap"]);
+    }
+
+    #[test]
+    fn a_machine_that_is_not_to_come_to_its_fork_point_is_one_test() {
+        let (_directory, file) = script();
+        let line =
+            ["--kernel", "k", "--fork-at", "text=$ ", "--send-file", &file, "--expect", "verdict=boot-failure", "look"];
+        let Goal::Lines { script, filtered_out, .. } = task(&line).unwrap().goal else { panic!("no lines") };
+        assert_eq!((script.lines.len(), script.lines[0].name.as_str(), filtered_out), (1, "boot", 0));
     }
 
     #[test]
