@@ -2,6 +2,7 @@
 
 mod crash;
 mod decide;
+mod diagnosis;
 mod echo;
 mod expect;
 mod ground;

@@ -13,6 +13,7 @@ use steward_ktap::Status;
 use super::{
     Expectation, Foreign,
     decide::{Decider, Findings, Typed},
+    diagnosis::diagnosis,
     judge::{judge, no_fork_point},
     results::{Case, is_failure},
     watch::watch,
@@ -222,9 +223,17 @@ fn part(test: &Test, typed: bool, case: &Case, whole: &Judgement, evidence: &Evi
         Status::Skipped => (None, Some(case.reason.clone().unwrap_or_default())),
         Status::TestCrashed if !matches!(whole.verdict, Verdict::Pass | Verdict::Fail) => (Some(whole.clone()), None),
         Status::TestCrashed => (Some(Judgement { verdict: Verdict::Truncated, why: why("it did not end") }), None),
-        _ => (Some(Judgement { verdict: Verdict::Fail, why: why("its result says that it failed") }), None),
+        _ => {
+            let said = diagnosis(&case.log.text(), &case.name);
+            let why = why(said.as_deref().unwrap_or("its result says that it failed"));
+            (Some(Judgement { verdict: Verdict::Fail, why }), None)
+        }
     };
-    let seen = is_failure(case.status).then(|| evidence.clone());
+    let mut seen = is_failure(case.status).then(|| evidence.clone());
+    // How the log ends says nothing about a test before that; a crash is the end.
+    if let Some(seen) = seen.as_mut().filter(|_| case.status != Status::TestCrashed) {
+        seen.log = case.log.clone();
+    }
     let subject = Subject::Ktap { line: typed.then(|| test.name.clone()) };
     Part { test: Test { name, ignored, subject, ..test.clone() }, judgement, elapsed: case.elapsed, evidence: seen }
 }

@@ -1,11 +1,17 @@
 //! The tests of which a log tells, as cases.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, mem, time::Duration};
 
 use steward_ktap::{Event, Parser, Status, Summary};
 
+use crate::BoundedLog;
+
 /// Most cases that are kept.
 const MOST_CASES: usize = 100_000;
+/// Of what was printed about a test, so many bytes from the start and from the end are kept.
+const LOG: usize = 4096;
+/// What the first line of results holds, TAP's and KTAP's.
+const HEADER: &[u8] = b"TAP version ";
 
 /// A test of which a log tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +22,10 @@ pub struct Case {
     pub status: Status,
     /// Why, when the log says so.
     pub reason: Option<String>,
-    /// From the result before it.
+    /// From the result before it; from the first word of results, for the first.
     pub elapsed: Duration,
+    /// What was printed since the result before it, if it failed.
+    pub log: BoundedLog,
 }
 
 /// The results in a log, as it comes.
@@ -35,6 +43,8 @@ struct Told {
     open: Vec<(usize, Option<String>)>,
     /// When the last case ended.
     last: Duration,
+    /// What was printed since.
+    log: BoundedLog,
     problems: Vec<String>,
 }
 
@@ -54,13 +64,20 @@ const MOST_PROBLEMS: usize = 10;
 
 impl Results {
     pub fn new() -> Self {
-        Self { parser: Some(Parser::new()), ..Self::default() }
+        let told = Told { log: BoundedLog::new(LOG), ..Told::default() };
+        Self { parser: Some(Parser::new()), told, summary: None }
     }
 
     /// Takes a line without its end, which came so long after the start.
     pub fn push(&mut self, line: &[u8], now: Duration) {
         let Some(parser) = &mut self.parser else { return };
         let told = &mut self.told;
+        if told.cases.is_empty() && line.windows(HEADER.len()).any(|part| part == HEADER) {
+            // What came before was the boot.
+            (told.last, told.log) = (now, BoundedLog::new(LOG));
+        }
+        told.log.push(line);
+        told.log.push(b"\n");
         parser.push(line, &mut |event| told.take(event, now));
         parser.push(b"\n", &mut |event| told.take(event, now));
         if parser.is_complete() {
@@ -141,8 +158,10 @@ impl Told {
                 }
                 let elapsed = now.saturating_sub(self.last);
                 self.last = now;
+                let log = mem::replace(&mut self.log, BoundedLog::new(LOG));
+                let log = if is_failure(test.status) { log } else { BoundedLog::default() };
                 let reason = test.reason.map(Cow::into_owned);
-                self.cases.push(Case { name: test.name.into_owned(), status: test.status, reason, elapsed });
+                self.cases.push(Case { name: test.name.into_owned(), status: test.status, reason, elapsed, log });
             }
             Event::Problem { line, what } if self.problems.len() < MOST_PROBLEMS => {
                 self.problems.push(format!("line {line}: {what}"));
@@ -208,6 +227,20 @@ mod tests {
         assert_eq!(names(&told), ["suite.a", "suite.inner.b", "alone"]);
         let times: Vec<_> = told.cases.iter().map(|case| case.elapsed.as_millis()).collect();
         assert_eq!(times, [5, 2, 13]);
+    }
+
+    #[test]
+    fn the_first_test_begins_with_the_results_and_a_failed_one_has_its_own_part_of_the_log() {
+        let mut results = Results::new();
+        let log = ["Linux version", "KTAP version 1", "1..3", "# a: hm", "ok 1 a", "# b: no", "not ok 2 b", "ok 3 c"];
+        for (line, at) in log.iter().zip((0..).step_by(10)) {
+            results.push(line.as_bytes(), Duration::from_millis(at));
+        }
+        let cases = results.findings(Duration::from_millis(90)).cases;
+        let times: Vec<_> = cases.iter().map(|case| case.elapsed.as_millis()).collect();
+        assert_eq!(times, [30, 20, 10]);
+        let logs: Vec<_> = cases.iter().map(|case| case.log.text()).collect();
+        assert_eq!(logs, ["", "# b: no\nnot ok 2 b\n", ""]);
     }
 
     #[test]

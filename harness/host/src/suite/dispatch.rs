@@ -153,14 +153,18 @@ fn tell(done: &Done<'_>, starts: bool, sink: &mut dyn Sink) -> io::Result<()> {
 
 fn reports<'p>(done: &'p Done<'_>, parts: &'p [Part]) -> impl Iterator<Item = Report<'p>> {
     let report = &done.report;
+    let mut started = report.started;
     parts.iter().filter_map(move |part| {
+        // They ran one after the other.
+        let began = started;
+        started += part.elapsed;
         Some(Report {
             test: &part.test,
             shape: report.shape.clone(),
             judgement: part.judgement.clone()?,
             evidence: part.evidence.clone(),
             elapsed: part.elapsed,
-            started: report.started,
+            started: began,
             lane: report.lane,
             origin: report.origin,
             round: report.round,
