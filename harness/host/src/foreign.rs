@@ -84,7 +84,8 @@ impl Foreign<'_> {
             filtered_out: 0,
             jobs: self.slots(),
             machine: format!("{}, {}", self.shape, self.chosen.accelerator),
-            isolation: self.policy.isolation,
+            // Without a script, nothing is forked.
+            isolation: if self.script.is_some() { self.policy.isolation } else { Isolation::Boot },
             seed: None,
         };
         let ground = Ground::new(self, interrupts, sink.wants_output());

@@ -216,7 +216,8 @@ fn parts(
 }
 
 fn part(test: &Test, typed: bool, case: &Case, whole: &Judgement, evidence: &Evidence) -> Part {
-    let name = if typed { format!("{} › {}", test.name, case.name) } else { case.name.clone() };
+    let case_name = if case.name.is_empty() { "unnamed" } else { &case.name };
+    let name = if typed { format!("{} › {case_name}", test.name) } else { case_name.into() };
     let why = |otherwise: &str| case.reason.clone().unwrap_or_else(|| otherwise.into());
     let (judgement, ignored) = match case.status {
         Status::Success => (Some(Judgement { verdict: Verdict::Pass, why: why("passed") }), None),
