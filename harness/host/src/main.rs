@@ -29,7 +29,7 @@ use steward_harness::{
     listing::{Listing, Test},
     process::{Interrupts, exit_code},
     replay::{Debugger, replay},
-    report::{Outputs, Style, in_github_actions},
+    report::{Outputs, Style, in_github_actions, quoted},
     session::Limits,
     suite::{Sink, Suite, Summary},
     symbols::Symbols,
@@ -167,7 +167,7 @@ fn outputs(cli: &Cli) -> Outputs {
             colour: cli.colour(terminal),
             output: cli.nocapture,
             progress: terminal,
-            command: "cargo test --target x86_64-unknown-none --package steward-kernel --".into(),
+            command: command_of(&cli.kernel, env::var("CARGO_PKG_NAME").ok().as_deref()),
             options: String::new(),
         },
         junit: cli.options.junit.clone(),
@@ -175,6 +175,16 @@ fn outputs(cli: &Cli) -> Outputs {
         github: in_github_actions(),
         ..Outputs::default()
     }
+}
+
+/// What people type to have this kernel's tests run: cargo, when it has started this program, or else this program.
+fn command_of(kernel: &Path, package: Option<&str>) -> String {
+    /// The bare-metal target that comes with Rust. Any other is a file, which the project's configuration names.
+    const TARGET: &str = "x86_64-unknown-none";
+    let Some(package) = package else { return format!("steward-harness {}", quoted(&kernel.to_string_lossy())) };
+    let is_for_target = kernel.components().any(|part| part.as_os_str() == TARGET);
+    let target = if is_for_target { format!(" --target {TARGET}") } else { String::new() };
+    format!("cargo test{target} --package {package} --")
 }
 
 /// The crate whose name is left out of tests' names: programs that read JSON know tests as libtest names them.
@@ -190,4 +200,18 @@ fn listed<'l>(cli: &Cli, selection: &Selection<'l>) -> Vec<&'l Test> {
     }
     tests.sort_by_key(|test| test.index);
     tests
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_test_is_run_again_by_what_ran_it() {
+        let built = Path::new("/k/target/x86_64-unknown-none/debug/deps/my_kernel-0a1b");
+        let by_cargo = "cargo test --target x86_64-unknown-none --package my-kernel --";
+        assert_eq!(command_of(built, Some("my-kernel")), by_cargo);
+        assert_eq!(command_of(Path::new("/k/target/my_os/debug/k"), Some("k")), "cargo test --package k --");
+        assert_eq!(command_of(Path::new("./a kernel"), None), "steward-harness './a kernel'");
+    }
 }

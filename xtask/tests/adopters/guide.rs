@@ -44,9 +44,7 @@ enum What {
 impl Guide {
     /// The page of this name in docs/.
     pub fn read(name: &str) -> Self {
-        let path = place::checkout().join("docs").join(name);
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Self::parse(name, &text)
+        Self::parse(name, &text(name))
     }
 
     /// A page with this text, for what has to be changed in it first.
@@ -91,6 +89,12 @@ impl fmt::Display for Guide {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "docs/{}", self.name)
     }
+}
+
+/// The text of the page of this name in docs/.
+pub fn text(name: &str) -> String {
+    let path = place::checkout().join("docs").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The file that a line introduces, and whether the block is added to it.
