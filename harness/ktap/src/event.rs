@@ -104,6 +104,9 @@ pub struct Summary {
     pub counts: Counts,
 }
 
+/// What a [`Event::Problem`] says of a planned test without a result.
+pub const MISSING: &str = "a planned result is missing";
+
 /// What the parser tells of, in the order of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -118,7 +121,8 @@ pub enum Event<'a> {
     },
     /// A test has ended.
     Test(Test<'a>),
-    /// Something is wrong with the log itself, in this line (from 1).
+    /// Something is wrong with the log itself, in this line (from 1). That a planned result is [`MISSING`] is told just
+    /// before the test that has none.
     Problem {
         /// The line.
         line: u64,

@@ -38,6 +38,6 @@ mod result;
 mod tree;
 
 pub use crash::crash;
-pub use event::{Counts, Event, Status, Summary, Test};
+pub use event::{Counts, Event, MISSING, Status, Summary, Test};
 pub use parser::{LINE, Parser};
 pub use tree::DEPTH;

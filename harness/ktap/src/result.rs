@@ -22,7 +22,7 @@ impl<'a> Outcome<'a> {
         };
         let plain = if ok { Status::Success } else { Status::Failure };
         let Some(special) = memchr::memchr3(b'#', b'\\', b'[', rest) else {
-            return Self { name: String::from_utf8_lossy(rest), status: plain, reason: None };
+            return Self { name: text(rest), status: plain, reason: None };
         };
         let (end, comment, has_escape) = split(rest, special);
         let name = rest[..end].trim_ascii_end();
@@ -31,10 +31,10 @@ impl<'a> Outcome<'a> {
         let name = if name.is_empty() { reason.unwrap_or_default() } else { name };
         let reason = comment.filter(|comment| !comment.is_empty() && shows(plain, status, reason)).map(|comment| {
             let skipped = status == Status::Skipped;
-            String::from_utf8_lossy(if skipped { reason.unwrap_or_default() } else { comment })
+            text(if skipped { reason.unwrap_or_default() } else { comment })
         });
         let reason = reason.filter(|reason| !reason.is_empty());
-        Self { name: if has_escape { unescaped(name) } else { String::from_utf8_lossy(name) }, status, reason }
+        Self { name: if has_escape { unescaped(name) } else { text(name) }, status, reason }
     }
 }
 
@@ -103,7 +103,12 @@ fn unescaped(name: &[u8]) -> Cow<'_, str> {
         let escaped = if byte == b'\\' { bytes.next_if(|next| matches!(next, b'#' | b'\\')) } else { None };
         plain.push(escaped.unwrap_or(byte));
     }
-    Cow::Owned(String::from_utf8_lossy(&plain).into_owned())
+    Cow::Owned(text(&plain).into_owned())
+}
+
+/// The text, in which bytes that are no UTF-8 are replaced.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::{
 
 use clap::Args;
 use steward_harness::Error;
-use steward_ktap::{Event, Parser, Status, Summary, Test, json};
+use steward_ktap::{Event, MISSING, Parser, Status, Summary, Test, json};
 
 use super::FAILED;
 
@@ -105,6 +105,8 @@ impl<W: Write> Tree<W> {
                     self.flush();
                 }
             }
+            // The test itself follows.
+            Event::Problem { what, .. } if what == MISSING => {}
             Event::Problem { line, what } => {
                 let line = format!("{}line {line}: {what}\n", "  ".repeat(self.open.len()));
                 self.add(self.lines.len(), line, false);
@@ -210,8 +212,7 @@ mod tests {
         assert_eq!(status, Status::TestCrashed);
         assert_eq!(
             text,
-            "CRASHED one\n  FAILED b\u{fffd}[1m: TIMEOUT 30 s\n  line 7: a planned result is missing\n  \
-             CRASHED 3: there is no result\nline 10: a planned result is missing\n\
+            "CRASHED one\n  FAILED b\u{fffd}[1m: TIMEOUT 30 s\n  CRASHED 3: there is no result\n\
              CRASHED 3: Kernel panic - not syncing: gone\n\
              TEST_CRASHED: 2 passed, 1 failed, 2 crashed, 0 skipped; 2 errors in the log\n"
         );

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Line, Tree};
-use crate::event::{Event, Status, Summary};
+use crate::event::{Event, MISSING, Status, Summary};
 use crate::frame::Frame;
 use crate::result::Outcome;
 
@@ -92,7 +92,7 @@ impl Tree {
             // A program of kselftest may end before its plan says so, and what it comes to is its own affair.
             End::Result(line) if is_program => {
                 if line.outcome.status == Status::Success && top.missing() > 0 {
-                    self.problem("a planned result is missing", tell);
+                    self.problem("a program ends well before its plan", tell);
                 }
             }
             End::Result(_) | End::Lost => self.missing(false, tell),
@@ -170,11 +170,11 @@ impl Tree {
         let first = self.next_number(self.frames.len() - 1);
         let told = 1 + (count - 1).min(self.budget);
         self.budget -= told - 1;
-        self.problem("a planned result is missing", tell);
+        self.problem(MISSING, tell);
         let reason = log_ends.then(|| self.ending()).flatten();
         self.crashed(self.running_name(), Some(reason.map_or("there is no result".into(), Into::into)), tell);
         for at in 1..told {
-            self.problem("a planned result is missing", tell);
+            self.problem(MISSING, tell);
             self.crashed(first.saturating_add(at).to_string(), Some("there is no result".into()), tell);
         }
         let rest = count - told;

@@ -109,7 +109,7 @@ fn mutated(random: &mut Random, logs: &[Vec<u8>], input: &mut Vec<u8>) {
 
 fn inputs(count: u32) {
     let logs: Vec<_> = corpus().into_iter().map(|log| log.content).collect();
-    let mut random = Random(0x5eed_0f_7e57);
+    let mut random = Random(0x5eed_7e57);
     let mut input = Vec::new();
     for number in 0..count {
         input.clear();
