@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use steward_harness::Emulator;
 use steward_harness::accel::Chosen;
-use steward_harness::foreign::{Foreign, Script};
+use steward_harness::foreign::{Expectation, Foreign, Script};
 use steward_harness::image::{Boot, Image};
 use steward_harness::machine::{Accelerator, Kind, Shape};
 use steward_harness::process::Interrupts;
@@ -22,7 +22,7 @@ use super::row::{Row, Subject, median};
 /// The commands, which say themselves what each must come to.
 const COMMANDS: &str = include_str!("linux/commands.sh");
 /// Command line of the kernel, as of P3's.
-const COMMAND_LINE: &str = "console=ttyS0 tsc_early_khz=2000000";
+const COMMAND_LINE: &str = "console=ttyS0,115200 tsc_early_khz=2000000";
 /// The machines.
 const MACHINES: [Kind; 2] = [Kind::Q35, Kind::Microvm];
 /// How many commands of each block are run in machines that boot for them, between as many as there are in forks.
@@ -42,7 +42,11 @@ pub fn run(context: &Context) -> Result<Vec<Row>> {
 }
 
 fn row(stage: &Stage<'_>, kind: Kind, rounds: u32, interrupts: &Interrupts) -> Result<Row> {
-    let script = stage.script()?;
+    let mut script = stage.script()?;
+    // What ends its machine is a test of that, and not all machines know how to.
+    script.lines.retain(|line| {
+        !line.expect.iter().any(|expect| matches!(expect, Expectation::Verdict(_) | Expectation::Exit(_)))
+    });
     let lines = script.lines.len();
     let (mut forked, mut booted) = (Vec::new(), Vec::new());
     let mut block = 0;
@@ -99,7 +103,7 @@ impl<'a> Stage<'a> {
         let mut notes = Notes::default();
         let summary = self.run(kind, (isolation, 1), script, &mut notes, interrupts)?;
         ensure!(summary.success(), "Linux does not do what it should: {}", notes.failures.join("; "));
-        Ok(notes.seen.iter().map(|seen| seen.elapsed.as_secs_f64() * 1e3).collect())
+        Ok(notes.times.iter().map(|time| time.as_secs_f64() * 1e3).collect())
     }
 
     fn run(
@@ -128,18 +132,12 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// A command that was run.
-#[derive(Clone, Debug)]
-struct Seen {
-    name: String,
-    verdict: String,
-    elapsed: Duration,
-}
-
 /// What a run tells.
 #[derive(Debug, Default)]
 struct Notes {
-    seen: Vec<Seen>,
+    /// How long each command took.
+    times: Vec<Duration>,
+    /// Commands that did not come to what they should.
     failures: Vec<String>,
 }
 
@@ -149,7 +147,7 @@ impl Sink for Notes {
         if !report.passed() {
             self.failures.push(format!("`{name}`: {}: {}", judgement.verdict, judgement.why));
         }
-        self.seen.push(Seen { name, verdict: judgement.verdict.to_string(), elapsed: report.elapsed });
+        self.times.push(report.elapsed);
         Ok(())
     }
 }
@@ -177,9 +175,6 @@ mod tests {
         let interrupts = Interrupts::none().unwrap();
         let summary =
             stage.run(Kind::Q35, (Isolation::Test, 2), stage.script().unwrap(), &mut notes, &interrupts).unwrap();
-        for seen in &notes.seen {
-            eprintln!("{:>8.1} ms {} {}", seen.elapsed.as_secs_f64() * 1e3, seen.verdict, seen.name);
-        }
-        assert!(summary.success(), "{}", notes.failures.join("\n"));
+        assert!(summary.success() && summary.passed == 50, "{summary:?}: {}", notes.failures.join("\n"));
     }
 }
