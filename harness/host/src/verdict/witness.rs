@@ -70,7 +70,7 @@ pub fn ending(evidence: &Evidence) -> String {
     let off = evidence.shutdown_reason() == Some("guest-shutdown");
     match evidence.ending {
         // What a kernel means by its status that does not serve the harness is its own business.
-        Ending::Exited(Exit::Status(status)) if !evidence.serves && !(status == 0 && off) => {
+        Ending::Exited(Exit::Status(status)) if !(evidence.serves || status == 0 && off) => {
             format!("exited with status {status}")
         }
         Ending::Exited(Exit::Status(EXIT_PASSED)) => {
