@@ -1,5 +1,6 @@
 //! `steward-harness`'s commands beside that of running a kernel's own tests.
 
+pub mod ktap;
 mod matrix;
 mod options;
 mod run;
@@ -25,6 +26,7 @@ pub fn dispatch() -> Option<ExitCode> {
     let words: Vec<_> = words.collect();
     let done = match name.to_str()? {
         "run" => run::run(&parse::<options::Options>("run", words)),
+        "ktap" => ktap::run(&parse::<ktap::Options>("ktap", words)),
         _ => return None,
     };
     Some(done.unwrap_or_else(|error| failure(&error)))

@@ -1,6 +1,7 @@
 //! `steward-harness run`: kernels that know nothing of the harness, from the command line.
 
 mod built;
+mod schema;
 
 use std::{
     fs,
@@ -95,6 +96,23 @@ fn help_shows_every_form_and_each_command_its_own() {
     let (status, help) = ran(here.path(), &["run", "--help"]);
     assert!(status == Some(0) && help.contains("Usage: steward-harness run"), "{help}");
     assert!(help.contains("Examples:") && help.contains("--fork-at 'text=/ # ' --send-file tests.txt"), "{help}");
+    let (status, help) = ran(here.path(), &["ktap", "--help"]);
+    assert!(status == Some(0) && help.contains("Usage: steward-harness ktap"), "{help}");
+}
+
+#[test]
+fn a_log_is_read_and_its_status_tells_what_it_comes_to() {
+    let passed = "KTAP version 1\n1..1\nok 1 adds\n";
+    let here = project(&[("passed.log", passed), ("failed.log", &passed.replace("ok 1", "not ok 1"))]);
+    for (arguments, expected, words) in [
+        (&["passed.log"][..], 0, "1 passed"),
+        (&["failed.log", "--json"], 1, "\"failed\":1"),
+        (&["absent.log"], 2, "absent.log"),
+        (&[], 2, "<FILE>"),
+    ] {
+        let (status, output) = ran(here.path(), &[&["ktap"], arguments].concat());
+        assert!(status == Some(expected) && output.contains(words), "{arguments:?}:\n{output}");
+    }
 }
 
 #[test]

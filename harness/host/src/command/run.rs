@@ -1,6 +1,7 @@
 //! `steward-harness run`: any kernel.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
@@ -47,6 +48,8 @@ pub fn run(options: &Options) -> Result<ExitCode, Error> {
     let bench = Bench { options, kernel: name, directory, emulator, cache, interrupts };
     // Whatever is wrong with one shape is told before the first is run.
     let ready = tasks.into_iter().map(|task| bench.ready(task)).collect::<Result<Vec<_>, _>>()?;
+    let notes: BTreeSet<_> = ready.iter().filter_map(|ready| ready.chosen.note.as_deref()).collect();
+    notes.iter().for_each(|note| eprintln!("note: {note}"));
     let mut sinks = outputs(options, &bench).open(io::stdout(), Symbols::of(&kernel))?;
     let mut rows = Vec::new();
     for ready in &ready {
