@@ -12,8 +12,8 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
-use steward_harness::process::Process;
+use schema::Schema;
+use steward_harness::{process::Process, report::SCHEMA};
 use tempfile::TempDir;
 
 fn fixture(name: &str) -> &'static Path {
@@ -61,6 +61,10 @@ fn project(files: &[(&str, &str)]) -> TempDir {
         fs::write(path, text.replace("SHELL", fixture("shell").to_str().unwrap())).unwrap();
     }
     directory
+}
+
+fn schema() -> Schema {
+    Schema::of(SCHEMA)
 }
 
 const LINES: &str = "\
@@ -198,15 +202,16 @@ fn words_choose_lines_and_the_command_line_goes_over_the_file() {
 }
 
 #[test]
-fn every_line_of_json_is_an_object_and_the_last_is_the_total() {
-    let here = project(&[("steward-harness.toml", CONFIGURATION), ("lines.txt", "status 0\nstatus 1\n")]);
+fn every_line_of_json_is_one_of_the_schema_and_the_last_is_the_total() {
+    let here =
+        project(&[("steward-harness.toml", CONFIGURATION), ("lines.txt", "status 0\n#: expect ktap\nktap fail\n")]);
     let output = harness(here.path(), &["run", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let lines = String::from_utf8(output.stdout).unwrap();
-    let values: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let values = schema().lines(&lines);
     let total = values.last().unwrap();
-    assert_eq!((&total["type"], &total["passed"], &total["failed"]), (&"total".into(), &1.into(), &1.into()));
-    assert!(values.iter().all(Value::is_object), "{lines}");
+    let counts = ["passed", "failed", "skipped"].map(|key| total[key].as_u64());
+    assert_eq!((total["type"].as_str(), counts), (Some("total"), [Some(2), Some(1), Some(1)]), "{lines}");
 }
 
 #[test]
@@ -316,7 +321,7 @@ fn a_shape_that_does_not_come_to_what_is_declared_fails_the_matrix() {
     let output = harness(here.path(), &["run", "--matrix", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let lines = String::from_utf8(output.stdout).unwrap();
-    let values: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let values = schema().lines(&lines);
     let ended = values.iter().filter(|value| value["type"] == "suite" && value["event"] != "started");
     let shapes: Vec<_> =
         ended.map(|value| (value["shape"].as_str().unwrap(), value["event"].as_str().unwrap())).collect();
