@@ -104,7 +104,13 @@ pub fn faulted(mut machine: impl Machine, vector: u8, error_code: u64, registers
     end(&mut machine, ending)
 }
 
-fn end(machine: &mut impl Machine, ending: Ending) -> ! {
+/// Reports in these words that the kernel went down, which counts as a panic, and ends the machine.
+pub fn failed(mut machine: impl Machine, message: &str) -> ! {
+    let ending = report_panic(&mut Bytes(&mut machine), message, "", 0, &[]);
+    end(&mut machine, ending)
+}
+
+pub(crate) fn end(machine: &mut impl Machine, ending: Ending) -> ! {
     match ending.after {
         After::Park => machine.park(ending.word(), ending.nonce.0),
         After::Exit | After::Serve => machine.exit(ending.word()),

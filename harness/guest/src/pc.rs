@@ -13,9 +13,9 @@ use core::{
 };
 
 use crate::{
-    Balance,
+    Balance, Ending,
     adopt::{self, Machine},
-    wire::{BACKTRACE_DEPTH, Registers, word},
+    wire::{BACKTRACE_DEPTH, Registers},
 };
 
 /// I/O address of the second serial port (COM2), a 16550.
@@ -39,8 +39,8 @@ const IMAGE_BYTES: u64 = 2 << 30;
 static STACK: AtomicU64 = AtomicU64::new(0);
 /// The port has been set up.
 static IS_SET_UP: AtomicBool = AtomicBool::new(false);
-/// The machine is going down.
-static IS_ENDING: AtomicBool = AtomicBool::new(false);
+/// How often the machine has gone down.
+static TIMES_DOWN: AtomicU64 = AtomicU64::new(0);
 
 /// Runs the tests that the host asks for, and ends the machine.
 ///
@@ -71,11 +71,7 @@ impl Audit for () {
 /// The call stack is told when the kernel was compiled with `-Cforce-frame-pointers=yes`, and as far as it is the one that
 /// [`serve`] was called on.
 pub fn panicked(info: &PanicInfo<'_>) -> ! {
-    let mut machine = Pc::<()>::start();
-    // A panic while a panic is being reported: its message cannot be printed.
-    if IS_ENDING.swap(true, Ordering::Relaxed) {
-        machine.exit(word::FAILED);
-    }
+    let machine = begin_ending();
     let mut backtrace = Backtrace::default();
     backtrace.follow(frame_pointer(), stack_pointer());
     adopt::panicked(machine, info, backtrace.addresses())
@@ -90,10 +86,7 @@ pub fn panicked(info: &PanicInfo<'_>) -> ! {
 /// pc::faulted(14, error_code, registers)
 /// ```
 pub fn faulted(vector: u8, error_code: u64, registers: Registers) -> ! {
-    let mut machine = Pc::<()>::start();
-    if IS_ENDING.swap(true, Ordering::Relaxed) {
-        machine.exit(word::FAILED);
-    }
+    let machine = begin_ending();
     let mut backtrace = Backtrace::default();
     backtrace.push(registers.rip);
     backtrace.follow(registers.rbp, registers.rsp);
@@ -107,6 +100,16 @@ pub fn registers() -> Registers {
     // SAFETY: reading the two changes nothing, and ring 0 may.
     unsafe { asm!("mov {}, cr2", "mov {}, cr3", out(reg) cr2, out(reg) cr3, options(nomem, nostack, preserves_flags)) }
     Registers { cr2, cr3, ..Registers::default() }
+}
+
+/// The machine, to be ended. One that goes down again while that is being told says so, and then no more.
+fn begin_ending() -> Pc<()> {
+    let mut machine = Pc::start();
+    match TIMES_DOWN.fetch_add(1, Ordering::Relaxed) {
+        0 => machine,
+        1 => adopt::failed(machine, "the kernel went down, and once more while it was telling of that"),
+        _ => adopt::end(&mut machine, Ending::failure()),
+    }
 }
 
 /// A PC whose second serial port is set up; `A` says what its kernel has in use.
