@@ -1,13 +1,13 @@
 //! Makes media that boot the kernel.
 
 use std::fs;
-use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 pub use steward_boot_media::Format;
 use steward_boot_media::{Recipe, limine, write};
-use steward_harness::image::{prune, strip};
+pub use steward_harness::image::limine::extension;
+use steward_harness::image::{limine as stored, strip};
 use steward_harness::machine::Memory;
 use steward_harness::process::Interrupts;
 
@@ -87,10 +87,7 @@ impl Made {
         match (self, uefi) {
             // With 52 MiB, OVMF 2022.11 leaves no piece that the kernel of the tests fits into.
             (Self::Steward { .. }, _) => Memory::from_mib(56),
-            // With 112 MiB, Limine 8.2.0 under OVMF stops: "High memory allocator: Out of memory".
-            (Self::Limine(_), true) => Memory::from_mib(120),
-            // With 4 MiB no prompt comes, with 6 it does.
-            (Self::Limine(_), false) => Memory::from_mib(6),
+            (Self::Limine(_), uefi) => stored::least_memory(uefi),
         }
     }
 
@@ -99,6 +96,21 @@ impl Made {
     /// # Errors
     /// When the kernel is none, or the medium cannot be made or written; the error names the file and says why.
     pub fn write(&self, content: &Content<'_>, format: Format, path: &Path) -> Result<()> {
+        // Its text has its cause already.
+        self.with_recipe(content, |recipe| {
+            write(recipe, format, path).map_err(|error| anyhow::Error::msg(error.to_string()))
+        })
+    }
+
+    /// Writes a medium into the directory under a name made of its content; see [`store`](stored::store).
+    ///
+    /// # Errors
+    /// As for [`Made::write`].
+    pub fn store(&self, content: &Content<'_>, format: Format, directory: &Path) -> Result<PathBuf> {
+        self.with_recipe(content, |recipe| Ok(stored::store(recipe, format, directory)?))
+    }
+
+    fn with_recipe<T>(&self, content: &Content<'_>, make: impl FnOnce(&Recipe<'_>) -> Result<T>) -> Result<T> {
         let Content { elf, command_line, keep_log } = *content;
         let kernel = strip(&read(elf)?).map_err(anyhow::Error::msg);
         let kernel = kernel.with_context(|| format!("{} is no kernel that can be booted", elf.display()))?;
@@ -106,37 +118,7 @@ impl Made {
             Self::Steward { efi } => steward_boot_media::Loader::Steward { efi },
             Self::Limine(release) => steward_boot_media::Loader::Limine(release),
         };
-        let recipe = Recipe { loader, kernel: &kernel, command_line, modules: &[], keep_log, timeout: 0 };
-        // Its text has its cause already.
-        write(&recipe, format, path).map_err(|error| anyhow::Error::msg(error.to_string()))
-    }
-
-    /// Writes a medium into the directory under a name made of its content, so that no other run replaces it; gives its
-    /// path. Those that nobody has asked for since yesterday are removed.
-    ///
-    /// # Errors
-    /// As for [`Made::write`].
-    pub fn store(&self, content: &Content<'_>, format: Format, directory: &Path) -> Result<PathBuf> {
-        fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
-        let made = tempfile::Builder::new().prefix(".new-").tempdir_in(directory);
-        let made = made.with_context(|| format!("cannot make a directory in {}", directory.display()))?;
-        let new = made.path().join("medium");
-        self.write(content, format, &new)?;
-        let mut hasher = DefaultHasher::new();
-        hasher.write(&read(&new)?);
-        let path = directory.join(format!("{:016x}.{}", hasher.finish(), extension(format)));
-        fs::rename(&new, &path).with_context(|| format!("cannot write {}", path.display()))?;
-        prune(directory);
-        Ok(path)
-    }
-}
-
-/// How the names of such files end.
-#[must_use]
-pub fn extension(format: Format) -> &'static str {
-    match format {
-        Format::Iso => "iso",
-        Format::Disk => "img",
+        make(&Recipe { loader, kernel: &kernel, command_line, modules: &[], keep_log, timeout: 0 })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What somebody else would do: the guides, followed to the letter in folders outside this workspace.
 #![forbid(unsafe_code)]
 
+mod bootimage;
 mod guide;
 
 use std::{env, os::unix::fs::symlink};

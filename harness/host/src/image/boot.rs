@@ -122,7 +122,8 @@ impl Boot {
             };
         };
         if shape.kind == Kind::Microvm {
-            return Err(Error::Request("a microvm boots from no medium: it needs --firmware direct".into()));
+            return Err(Error::Request("a microvm boots from no medium: it needs --firmware direct, or --boot direct for `steward-harness run`".into(),
+            ));
         }
         let name = firmware.name();
         match (firmware.least_memory(), *needs) {

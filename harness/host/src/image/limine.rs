@@ -15,16 +15,13 @@ use super::{
 };
 use crate::{Error, machine::Memory};
 
-/// The least memory with which Limine starts a kernel, found by trying. With less it stops: by UEFI with a word that it is
+/// The least memory with which Limine starts a kernel, by UEFI or by BIOS, found by trying. With less it stops: by UEFI with a word that it is
 /// out of memory, by BIOS without one.
 #[must_use]
-pub fn least_memory(firmware: &Firmware) -> Option<Memory> {
-    Memory::from_mib(match firmware {
-        // With 4 MiB no prompt comes, with 6 it does.
-        Firmware::Bios => 6,
-        // With 112 MiB, Limine 8.2.0 under OVMF stops: "High memory allocator: Out of memory".
-        Firmware::Uefi { .. } => 120,
-    })
+pub fn least_memory(uefi: bool) -> Option<Memory> {
+    // With 112 MiB, Limine 8.2.0 under OVMF stops: "High memory allocator: Out of memory". By BIOS, no prompt comes with 4 MiB, and
+    // with 6 it does.
+    Memory::from_mib(if uefi { 120 } else { 6 })
 }
 
 /// How the names of such files end.
@@ -77,7 +74,7 @@ pub(super) fn medium(options: &Options<'_>, directory: &Path) -> Result<Image, E
         if options.boot == Way::Iso { (Format::Iso, Attach::Cd) } else { (Format::Disk, Attach::Disk) };
     let file = store(&recipe, format, &options.cache.join("media"))?;
     let firmware = options.firmware.cloned().unwrap_or(Firmware::Bios);
-    let needs = least_memory(&firmware);
+    let needs = least_memory(firmware != Firmware::Bios);
     let image = Image::of_medium(options.kernel, &file, attach, firmware);
     Ok(match needs {
         Some(memory) => image.needing(memory),
