@@ -31,6 +31,7 @@ use steward_harness::{
     replay::{Debugger, replay},
     report::{Outputs, Style, in_github_actions, quoted},
     session::Limits,
+    sources,
     suite::{Sink, Suite, Summary},
     symbols::Symbols,
 };
@@ -79,7 +80,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Error> {
     }
     if listing.tests.is_empty() {
         // A run that runs nothing must not look like one that passed.
-        let why = "it holds no tests: was it built without its feature `ktest`?".into();
+        let why = sources::why_none(env::var_os("CARGO_MANIFEST_DIR").as_deref().map(Path::new));
         return Err(Error::Kernel { path: cli.kernel.clone(), why });
     }
     let interrupts = Interrupts::install()?;

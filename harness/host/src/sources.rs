@@ -182,6 +182,24 @@ pub fn compare(sources: &[SourceTest], listing: &Listing) -> Differences {
     }
 }
 
+/// Why a kernel may hold no tests, in words. `package` is the directory of its package, when cargo has told it.
+#[must_use]
+pub fn why_none(package: Option<&Path>) -> String {
+    // Sources that cannot be read tell nothing.
+    let found = package.and_then(|directory| find(directory, &["src".into()]).ok()).unwrap_or_default();
+    match found.first() {
+        None => String::from(
+            "it holds no tests: was it built without them (`cargo test` builds a kernel with them, or its feature \
+             `ktest`), or is no function marked #[ktest]?",
+        ),
+        Some(SourceTest { file, line, .. }) => format!(
+            "it holds no tests, and its sources do, as at {file}:{line}: either they were not compiled in (`cargo test` \
+             does that, or the kernel's feature `ktest`), or they were taken for unused. Rust must be 1.89 or newer, and \
+             a linker script that lists sections must not discard `steward_ktest`; KEEP(*(steward_ktest)) keeps it"
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,6 +281,17 @@ mod tests {
         fs::write(directory.join("c.rs"), "#[ktest] fn (").unwrap();
         let error = find(workspace.path(), &["k".into()]).unwrap_err().to_string();
         assert!(error.contains("c.rs: line 1"), "{error}");
+    }
+
+    #[test]
+    fn a_kernel_without_tests_is_told_where_its_sources_have_one() {
+        let package = tempfile::tempdir().unwrap();
+        fs::create_dir(package.path().join("src")).unwrap();
+        assert!(why_none(Some(package.path())).contains("no function marked #[ktest]"));
+        fs::write(package.path().join("src/main.rs"), "\n#[ktest]\nfn f() {}").unwrap();
+        let why = why_none(Some(package.path()));
+        assert!(why.contains("src/main.rs:2") && why.contains("KEEP(*(steward_ktest))"), "{why}");
+        assert!(why_none(None).contains("holds no tests"));
     }
 
     #[test]
