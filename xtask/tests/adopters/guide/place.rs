@@ -17,7 +17,6 @@ const SECONDS: &str = "1200";
 pub struct Place {
     folder: Option<TempDir>,
     directory: PathBuf,
-    variables: Vec<(String, PathBuf)>,
 }
 
 impl Place {
@@ -25,17 +24,12 @@ impl Place {
     pub fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("steward-guide-").tempdir().unwrap();
         std::os::unix::fs::symlink(checkout(), folder.path().join("steward")).unwrap();
-        Self { directory: folder.path().into(), folder: Some(folder), variables: Vec::new() }
+        Self { directory: folder.path().into(), folder: Some(folder) }
     }
 
     /// Where it begins.
     pub fn path(&self) -> &Path {
         self.folder.as_ref().map_or(&self.directory, TempDir::path)
-    }
-
-    /// Sets a variable of the environment for all commands to come.
-    pub fn set(&mut self, name: &str, value: impl Into<PathBuf>) {
-        self.variables.push((name.into(), value.into()));
     }
 
     /// Leaves everything there to be looked at, and says where.
@@ -90,11 +84,11 @@ impl Place {
                 shell.env_remove(name);
             }
         }
-        let installed = target().join("tmp/adopters");
+        let installed = self.path().join(".installed");
         let path = env::var_os("PATH").unwrap_or_default();
         let path = env::join_paths([installed.join("bin")].into_iter().chain(env::split_paths(&path)));
         shell.env("PATH", path.unwrap()).env("CARGO_TERM_COLOR", "never").env("TERM", "dumb");
-        // Programs are not installed for the person who runs this test, and what they are made of is kept.
+        // Programs are installed for nobody but this folder; what they are made of is kept.
         shell.env("CARGO_INSTALL_ROOT", installed);
         if command.starts_with("cargo install") {
             shell.env("CARGO_TARGET_DIR", target());
@@ -104,7 +98,6 @@ impl Place {
         }
         // The cache of a kernel that no cargo built.
         shell.env("XDG_CACHE_HOME", self.path().join(".cache"));
-        shell.envs(self.variables.iter().map(|(name, value)| (name, value)));
     }
 }
 
