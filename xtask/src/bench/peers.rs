@@ -15,8 +15,8 @@ pub const PROMPT: &str = "/ # ";
 
 /// Package of the static busybox.
 const BUSYBOX: &str = "busybox-static";
-/// Packages that depend on a current kernel, the smaller one first.
-const KERNELS: [&str; 2] = ["linux-image-cloud-amd64", "linux-image-amd64"];
+/// Packages that depend on a current kernel, the smaller one first; the last is Ubuntu's.
+const KERNELS: [&str; 3] = ["linux-image-cloud-amd64", "linux-image-amd64", "linux-image-virtual"];
 
 /// The peer's files.
 pub struct Linux {
@@ -155,6 +155,8 @@ mod tests {
     fn the_kernel_is_the_dependency_of_its_metapackage() {
         let text = "linux-image-cloud-amd64\n  Depends: linux-image-6.1.0-50-cloud-amd64\n";
         assert_eq!(dependency(text).unwrap(), "linux-image-6.1.0-50-cloud-amd64");
+        let ubuntu = "linux-image-virtual\n  Depends: linux-image-6.8.0-31-generic\n";
+        assert_eq!(dependency(ubuntu).unwrap(), "linux-image-6.8.0-31-generic");
         assert_eq!(dependency("linux-image-amd64\n"), None);
     }
 
