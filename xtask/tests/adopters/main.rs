@@ -4,7 +4,7 @@
 mod bootimage;
 mod guide;
 
-use std::{env, os::unix::fs::symlink};
+use std::{env, os::unix::fs::symlink, process::Command};
 
 use guide::{Guide, Place};
 
@@ -49,4 +49,21 @@ fn verify_a_guest_in_c_needs_no_more_than_the_page_about_records_says() {
 fn verify_the_packaged_crates_serve_a_kernel_of_somebody_else() {
     let page = Guide::parse("packages", include_str!("packages.md"));
     page.follow(&mut with_harness());
+}
+
+#[test]
+#[ignore = "tier verify"]
+fn verify_debians_kernel_is_tested_at_its_prompt_as_its_guide_says() {
+    let name = "linux-and-kunit.md";
+    let text = guide::text(name);
+    // The rest builds a kernel, which takes minutes.
+    let (debian, _) = text.split_once("\n## KUnit").expect("the guide has a part about KUnit");
+    let needed = "apt-cache depends linux-image-cloud-amd64 | grep -q Depends && command -v cpio dpkg-deb";
+    let found = Command::new("sh").args(["-c", needed]).output().expect("there is a shell");
+    if !found.status.success() {
+        // It takes kernels out of Debian's packages: elsewhere there is nothing to try.
+        eprintln!("not tried: this needs Debian, and its package cpio");
+        return;
+    }
+    Guide::parse(name, debian).follow(&mut Place::new());
 }

@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Subject {
-    /// A function marked `#[ktest]`, in a machine of its own. Its name is a path of Rust's, it has a seed, and its name selects it.
+    /// A function marked `#[ktest]`, in a machine of its own. Its name is a path of Rust's and selects it; it has a seed.
     #[default]
     Ktest,
     /// A kernel, from its start to what it shall come to.

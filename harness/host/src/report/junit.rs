@@ -14,9 +14,10 @@ use crate::{
 
 /// Writes a run as JUnit XML, when it has ended.
 ///
-/// A suite is a crate, one that a log names, or a kernel; in a run over several shapes, that in one of them. A test that failed has a `failure` with the verdict as its type, and a `rerunFailure` for each
-/// further attempt; one that is flaky has a `flakyFailure` for each attempt that failed. A run that was cut short has what
-/// ran, and a test `interrupted` with an `error` that says so.
+/// A suite is a crate, one that a log names, or a kernel; in a run over several shapes, that in one of them. A test that
+/// failed has a `failure` with the verdict as its type, and a `rerunFailure` for each further attempt; one that is flaky
+/// has a `flakyFailure` for each attempt that failed. A run that was cut short has what ran, and a test `interrupted` with
+/// an `error` that says so.
 #[derive(Debug)]
 pub struct JUnit(Target);
 

@@ -23,8 +23,8 @@ pub struct Outputs {
     pub html: Option<PathBuf>,
     /// Annotations and a job summary for GitHub: [`in_github_actions`](super::in_github_actions).
     pub github: bool,
-    /// What the files shall state beside the plan, as name and value: QEMU's version, the kernel (which gives tests that belong to
-    /// nothing else the name of their suite in JUnit), how it boots.
+    /// What the files shall state beside the plan, as name and value: QEMU's version, how the kernel boots, and `kernel`, its
+    /// name, which in JUnit is the suite of tests that belong to no other.
     pub facts: Vec<(String, String)>,
     /// The program has several runs, or may have: one for each shape of a matrix. It ends with [`Sinks::close`], which writes the
     /// files about all of them, and the last line of JSON.
