@@ -9,6 +9,7 @@ mod cli;
 mod command;
 mod front;
 mod list;
+mod open;
 mod update;
 
 use std::{
@@ -28,7 +29,6 @@ use steward_harness::{
     image::{self, Image, Way, cache_directory},
     listing::{Listing, Test},
     process::{Interrupts, exit_code},
-    replay::{Debugger, replay},
     report::{Outputs, Style, in_github_actions, quoted},
     session::Limits,
     sources,
@@ -39,6 +39,7 @@ use steward_harness::{
 use cli::{Cli, Format};
 use command::{directory_of, working_directory};
 use front::Front;
+use open::open;
 
 /// What libtest exits with when a test failed.
 const FAILED: u8 = 101;
@@ -151,13 +152,6 @@ fn image(cli: &Cli, project: &Project, cache: &Path, interrupts: &Interrupts) ->
         cache,
         interrupts,
     })
-}
-
-/// Opens the machine of a failed test, in gdb or for whatever connects to the address `listen`.
-fn open(artifacts: &Path, name: &str, listen: Option<&str>, interrupts: &Interrupts) -> Result<ExitCode, Error> {
-    let artifact = artifact::find(artifacts, name)?;
-    let debugger = listen.map_or(Debugger::Gdb, |address| Debugger::Listen(address.into()));
-    replay(&artifact, &Emulator::find()?, &debugger, interrupts).map(ExitCode::from)
 }
 
 fn outputs(cli: &Cli) -> Outputs {

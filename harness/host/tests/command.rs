@@ -158,6 +158,7 @@ fn what_cannot_be_run_ends_with_status_2_and_says_what_to_do() {
         (&["--expect", "ktest"], "no #[ktest]"),
         (&["--matrix", "--expect", "ktap"], "[matrix.tiny]"),
         (&["--frobnicate"], "--help"),
+        (&["--replay", "no-such-machine"], "no-such-machine"),
         (&["--expect", "ktap", "--config", "/absent.toml"], "/absent.toml"),
         (&["--expect", "ktap", "--junit", "/absent/x.xml"], "/absent"),
     ] {

@@ -61,7 +61,7 @@ impl Row {
     }
 }
 
-/// The rows under a heading, each column as wide as its widest cell.
+/// The rows under a heading, each column as wide as its widest cell. The last line has no end.
 pub fn table(rows: &[Row], colour: bool) -> String {
     let heading = ["shape", "machine", "expected", "seen", "time", ""].map(String::from);
     let cells: Vec<_> = std::iter::once(heading).chain(rows.iter().map(Row::cells)).collect();
@@ -86,6 +86,7 @@ pub fn table(rows: &[Row], colour: bool) -> String {
         text += line.trim_end();
         text.push('\n');
     }
+    text.pop();
     text
 }
 
@@ -110,8 +111,7 @@ mod tests {
         let expected = "\
 shape      machine                expected            seen                        time
 tiny       q35, 1 CPU (max), 16M  text=out of memory  text=out of memory        1.203s  ok
-with-uefi  q35, 1 CPU (max), 16M  text=out of memory  hang: nothing after 60 s  1.203s  FAILED
-";
+with-uefi  q35, 1 CPU (max), 16M  text=out of memory  hang: nothing after 60 s  1.203s  FAILED";
         assert_eq!(table(&rows, false), expected);
     }
 

@@ -127,6 +127,14 @@ pub struct Options {
     #[arg(long)]
     pub matrix: bool,
 
+    /// Open the kept machine of a failed #[ktest] in gdb, under the name that the failure told; nothing is run
+    #[arg(long, value_name = "ID")]
+    pub replay: Option<String>,
+
+    /// With --replay: no gdb; the machine waits at this address, in QEMU's words (tcp:127.0.0.1:1234), until Ctrl-C
+    #[arg(long, value_name = "ADDRESS", requires = "replay")]
+    pub listen: Option<String>,
+
     /// One JSON object a line instead of lines for people
     #[arg(long)]
     pub json: bool,
@@ -295,53 +303,31 @@ mod tests {
 
     #[test]
     fn the_options_that_boot_the_same_are_those_that_were_given() {
-        let words = [
-            "--config",
-            "a b.toml",
-            "--kernel",
-            "k",
-            "--initrd",
-            "i",
-            "--append",
-            "console=ttyS0 quiet",
-            "--boot",
-            "linux",
-            "--firmware",
-            "bios",
-            "--limine",
-            "l",
-            "--machine",
-            "pc",
-            "--cpus",
-            "2",
-            "--memory",
-            "64M",
-            "--cpu",
-            "qemu64",
-            "--accel",
-            "tcg",
-            "--timeout",
-            "3",
-            "--boot-timeout",
-            "4",
-            "--fork-at",
-            "text=/ # ",
-            "--send-file",
-            "t",
-            "--isolation",
-            "boot",
-            "--expect",
-            "ktap",
-            "--expect",
-            "text=it's",
-            "--matrix",
+        // As they are given, and as a shell takes them.
+        let given = [
+            ("--config", "a b.toml", "'a b.toml'"),
+            ("--kernel", "k", "k"),
+            ("--initrd", "i", "i"),
+            ("--append", "console=ttyS0 quiet", "'console=ttyS0 quiet'"),
+            ("--boot", "linux", "linux"),
+            ("--firmware", "bios", "bios"),
+            ("--limine", "l", "l"),
+            ("--machine", "pc", "pc"),
+            ("--cpus", "2", "2"),
+            ("--memory", "64M", "64M"),
+            ("--cpu", "qemu64", "qemu64"),
+            ("--accel", "tcg", "tcg"),
+            ("--timeout", "3", "3"),
+            ("--boot-timeout", "4", "4"),
+            ("--fork-at", "text=/ # ", "'text=/ # '"),
+            ("--send-file", "t", "t"),
+            ("--isolation", "boot", "boot"),
+            ("--expect", "ktap", "ktap"),
+            ("--expect", "text=it's", r"'text=it'\''s'"),
         ];
-        let options = parse(&words).unwrap();
-        let expected = r" --config 'a b.toml' --kernel k --initrd i --append 'console=ttyS0 quiet' --boot linux --firmware bios \
-                          --limine l --machine pc --cpus 2 --memory 64M --cpu qemu64 --accel tcg --timeout 3 --boot-timeout 4 \
-                          --fork-at 'text=/ # ' --send-file t --isolation boot --expect ktap --expect 'text=it'\''s' --matrix";
-        let expected = expected.replace("\\\n", "").split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(options.again().split_whitespace().collect::<Vec<_>>().join(" "), expected);
+        let words: Vec<_> = given.iter().flat_map(|(name, value, _)| [*name, value]).chain(["--matrix"]).collect();
+        let expected: String = given.iter().map(|(name, _, word)| format!(" {name} {word}")).collect();
+        assert_eq!(parse(&words).unwrap().again(), expected + " --matrix");
         // Results go where they are wanted, not where they went.
         assert_eq!(parse(&["word", "--junit", "x", "--json"]).unwrap().again(), "");
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -24,6 +24,8 @@ use steward_harness::{
     symbols::Symbols,
 };
 
+use crate::open::open;
+
 use super::{
     FAILED,
     matrix::{Row, table},
@@ -38,6 +40,9 @@ use super::{
 /// When it cannot be run: nothing is said about the kernel then.
 pub fn run(options: &Options) -> Result<ExitCode, Error> {
     let project = options.project()?;
+    if let Some(name) = &options.replay {
+        return reopen(&project, options, name);
+    }
     let tasks = tasks(&project, options)?;
     let interrupts = Interrupts::install()?;
     let kernel = tasks[0].kernel.clone();
@@ -52,19 +57,35 @@ pub fn run(options: &Options) -> Result<ExitCode, Error> {
     notes.iter().for_each(|note| eprintln!("note: {note}"));
     let mut sinks = outputs(options, &bench).open(io::stdout(), Symbols::of(&kernel))?;
     let mut rows = Vec::new();
+    let mut interrupted = None;
     for ready in &ready {
         let (summary, seen) = bench.run(ready, &mut sinks)?;
-        let interrupted = summary.interrupted;
         rows.push(Row::new(&ready.task, &summary, seen));
-        if let Some(signal) = interrupted {
-            return Ok(ExitCode::from(exit_code(signal)));
+        interrupted = summary.interrupted;
+        if interrupted.is_some() {
+            break;
         }
     }
-    sinks.close().map_err(|source| Error::Io { doing: "writing the results".into(), source })?;
+    let writing = |source| Error::Io { doing: "writing the results".into(), source };
+    sinks.close().map_err(writing)?;
     if options.matrix && !options.json {
-        print!("\n{}", table(&rows, options.colour(io::stdout().is_terminal())));
+        let table = table(&rows, options.colour(io::stdout().is_terminal()));
+        writeln!(io::stdout(), "\n{table}").map_err(writing)?;
     }
-    Ok(if rows.iter().all(|row| row.ok) { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    Ok(match interrupted {
+        Some(signal) => ExitCode::from(exit_code(signal)),
+        None if rows.iter().all(|row| row.ok) => ExitCode::SUCCESS,
+        None => ExitCode::from(FAILED),
+    })
+}
+
+/// Opens a machine that was kept beside what else is kept of the kernel, or of kernels that belong to no build directory.
+fn reopen(project: &Project, options: &Options, name: &str) -> Result<ExitCode, Error> {
+    let kernel = options.settings().over(project.settings.clone()).kernel;
+    let places = [kernel.as_deref(), Some(Path::new(""))].into_iter().flatten().map(cache_directory);
+    let kept: Vec<_> = places.map(|cache| artifact::directory(&cache)).collect();
+    let place = kept.iter().find(|place| artifact::find(place, name).is_ok()).unwrap_or(&kept[0]);
+    open(place, name, options.listen.as_deref(), &Interrupts::install()?)
 }
 
 /// What is to be run, in order; at least one.
