@@ -19,6 +19,7 @@ use crate::workspace::{BARE_METAL, Workspace};
 mod boot;
 mod cpio;
 mod isolation;
+mod ktap;
 mod linux;
 mod machine;
 mod peers;
@@ -67,6 +68,8 @@ Benchmarks:
   LINUX
        a shell command on Debian's Linux, in a fork of a machine that was booted
        once, beside booting one for each, on q35 and microvm
+  KTAP
+       reading logs of 100 MB with results of tests
 
 Examples:
   cargo xtask bench
@@ -109,6 +112,7 @@ const BENCHES: &[Bench] = &[
     Bench { id: "P3", run: boot::run },
     Bench { id: "P16", run: size::run },
     Bench { id: "LINUX", run: linux::run },
+    Bench { id: "KTAP", run: ktap::run },
 ];
 const P1: &str = "P1";
 const P2: &str = "P2";
@@ -186,7 +190,7 @@ mod tests {
     #[test]
     fn benchmarks_are_chosen_by_id_each_once() {
         assert_eq!(ids(&["P16", "p3", "P16"]).unwrap(), ["P16", "P3"]);
-        assert_eq!(ids(&[]).unwrap(), ["P1", "P2", "P3", "P16", "LINUX"]);
+        assert_eq!(ids(&[]).unwrap(), ["P1", "P2", "P3", "P16", "LINUX", "KTAP"]);
     }
 
     #[test]
