@@ -65,7 +65,7 @@ fn run(image: &Image, kind: Kind, append: &str, until: &str) -> (String, Option<
     let configuration = Configuration { command_line: append.into(), ..serving };
     let interrupts = Interrupts::none().unwrap();
     let mut vm = Vm::start(&emulator, &configuration, image, &interrupts).unwrap();
-    let (deadline, mut said) = (Instant::now() + Duration::from_secs(60), Vec::new());
+    let (deadline, mut said) = (Instant::now() + Duration::from_secs(300), Vec::new());
     loop {
         let text = || String::from_utf8_lossy(&said).into_owned();
         match vm.wait(deadline) {
