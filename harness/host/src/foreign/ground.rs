@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::thread::sched_getcpu;
 use steward_ktap::Status;
 
 use super::{
@@ -23,7 +24,7 @@ use crate::{
     fork::{Got, NoSnapshot, Pool},
     listing::{Subject, Test},
     machine::{Configuration, Shape},
-    process::Interrupts,
+    process::{self, Interrupts},
     session::{Ending, Evidence, Limits, Prelude, Ready, Session, Stand, fresh_nonce},
     suite::{
         Isolation, Origin,
@@ -100,7 +101,8 @@ impl<'a> Ground<'a> {
                 Err(evidence) => return Ok(unborn(text, &expect, *evidence)),
             },
         };
-        if let Some(cpu) = self.lanes.cpu(lane, slots) {
+        let cpu = self.lanes.cpu(lane, slots).or_else(|| (stand.origin == Origin::Clone).then(|| lane_cpu(slots))?);
+        if let Some(cpu) = cpu {
             stand.vm.keep_on(cpu);
         }
         let decider = Decider::new(&expect, typed.as_ref());
@@ -109,7 +111,8 @@ impl<'a> Ground<'a> {
         let judgement = judge(&expect, typed.is_some(), &findings, &evidence);
         let origin = Some(stand.origin);
         let parts = parts(test, typed.is_some(), findings, &judgement, &evidence);
-        Ok(Outcome { judgement, evidence: Some(evidence), origin, stand: None, parts })
+        // It ends once its verdict is out.
+        Ok(Outcome { judgement, evidence: Some(evidence), origin, stand: Some(stand), parts })
     }
 
     /// A machine at its fork point, or the evidence of one that did not come so far.
@@ -166,6 +169,12 @@ impl dispatch::Ground for Ground<'_> {
         let place = Place { started, lane, slots, shape, seed };
         self.lanes.run(job, place, news, || self.attempt(job.test, (lane, slots), news), |_, _| None);
     }
+}
+
+/// Where a clone is kept that has fewer lanes beside it than the host has CPUs: it lives too short to be moved, and the
+/// next one is started meanwhile.
+fn lane_cpu(slots: u32) -> Option<usize> {
+    (slots == 1 && process::cpus().len() > 1).then(sched_getcpu)
 }
 
 /// A machine at its first instruction.

@@ -25,7 +25,7 @@ pub struct Outcome {
     /// `None` when QEMU could not be executed.
     pub evidence: Option<Evidence>,
     pub origin: Option<Origin>,
-    /// The machine, when the test did not pass and it is still there.
+    /// The machine, when it is still there and may be kept, or is to end after the verdict.
     pub stand: Option<Stand>,
     /// The tests inside it, when they are to be told in its place.
     pub parts: Option<Vec<Part>>,
