@@ -157,7 +157,7 @@ fn a_line_is_annotated_in_its_script_from_the_repositorys_root() {
         let directories = github::Directories { working: working.into(), repository: repository.map(Into::into) };
         github::annotations(&record, &directories)
     };
-    let text = annotated("/work/repo/kernel", Some("/work/repo"));
+    let text = annotated("/checkout/repo/kernel", Some("/checkout/repo"));
     assert!(
         text.starts_with("::error file=kernel/tests.sh,line=7,title=fail%3A echo 'a b' \"c\" > /tmp/ü%2C%250A%3Ax"),
         "{text}"
@@ -167,8 +167,8 @@ fn a_line_is_annotated_in_its_script_from_the_repositorys_root() {
         "{text}"
     );
     assert!(!text.contains(|character: char| character.is_control() && !"\n\t".contains(character)), "{text:?}");
-    assert!(annotated("/elsewhere", Some("/work/repo")).starts_with("::error title="));
-    assert!(annotated("/work", None).starts_with("::error file=tests.sh,line=7,"));
+    assert!(annotated("/elsewhere", Some("/checkout/repo")).starts_with("::error title="));
+    assert!(annotated("/checkout", None).starts_with("::error file=tests.sh,line=7,"));
 }
 
 #[test]
