@@ -290,6 +290,10 @@ impl Tree {
     fn version(&mut self, place: Place, ktap: bool, number: u64, tell: &mut impl FnMut(Event<'_>)) {
         let dialect = if ktap { Dialect::Ktap } else { Dialect::Tap };
         let is_known = if ktap { number == 1 } else { number == 13 || number == 14 };
+        if place < self.top().place() && place <= self.root().place() && self.last_words.is_some() {
+            // The kernel went down within a test, and has booted again.
+            self.end_document(tell);
+        }
         if place < self.top().place() {
             let owner = self.owner(place);
             self.close_lost(owner, tell);
