@@ -101,7 +101,7 @@ pub fn ending(evidence: &Evidence) -> String {
         Ending::TimedOut(Phase::Boot) => String::from("ended by the harness: no hello in time"),
         Ending::TimedOut(Phase::Run) => String::from("ended by the harness: the test did not end in time"),
         Ending::TimedOut(Phase::End) => String::from("ended by the harness: the machine outlived the test"),
-        Ending::Decided => String::from("ended by the harness: everything that was waited for had come"),
+        Ending::Decided => String::from("ended by the harness: there was nothing left to wait for"),
         Ending::Refused => String::from("ended by the harness: it cannot work with this kernel"),
         Ending::Stuck => String::from("killed by the harness: it did not end when asked to"),
     }
