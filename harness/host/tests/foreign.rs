@@ -330,6 +330,19 @@ fn a_fork_point_that_is_never_printed_fails_every_line_with_that_reason() {
 }
 
 #[test]
+fn machines_that_never_come_to_the_fork_point_are_not_booted_for_every_line() {
+    let mut run = Run::of(&"echo a\n".repeat(100)).within(Duration::from_secs(1), Duration::from_secs(10));
+    run.fork_at = "login: ";
+    let begin = Instant::now();
+    let (summary, told) = run.run();
+    assert_eq!((summary.failed, told.seen.len()), (100, 100));
+    // Two lines at once, of a second each, and every one that the host starves is no sign of what the others would do.
+    if told.count("host-starvation") == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(40), "{:?}", begin.elapsed());
+    }
+}
+
+#[test]
 fn lines_are_repeated_tried_again_and_given_up_as_the_policy_says() {
     let mut run = Run::of("#: name fine\necho\n#: name wrong\nstatus 1");
     run.policy = Policy { repeat: 2, retries: 1, ..Policy::default() };

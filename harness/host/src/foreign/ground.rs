@@ -2,6 +2,7 @@
 
 use std::{
     sync::{
+        Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::Sender,
     },
@@ -31,7 +32,7 @@ use crate::{
         dispatch::{self, Job, News, Part},
         lane::{Lanes, Outcome, Place, crowding, seed_of},
     },
-    verdict::{Judgement, Verdict},
+    verdict::{Judgement, Verdict, starved},
     vm::Vm,
 };
 
@@ -45,6 +46,18 @@ pub struct Ground<'a> {
     lanes: Lanes,
     /// It was told that machines cannot be forked.
     told: AtomicBool,
+    /// Machines that ran until their time was up and did not come to the fork point, since one did.
+    lost: Mutex<Lost>,
+}
+
+/// How many machines may wait in vain for the fork point, before no more are tried.
+const MOST_LOST: usize = 2;
+
+/// Machines that did not come to the fork point.
+#[derive(Debug, Default)]
+struct Lost {
+    count: usize,
+    last: Option<Box<Evidence>>,
 }
 
 impl<'a> Ground<'a> {
@@ -56,6 +69,7 @@ impl<'a> Ground<'a> {
             pool: Pool::new(foreign.cache.clone(), foreign.slots()),
             lanes: Lanes::new(foreign.slots()),
             told: AtomicBool::new(false),
+            lost: Mutex::default(),
         }
     }
 
@@ -138,9 +152,38 @@ impl<'a> Ground<'a> {
                     let note = format!("machines cannot be forked here ({why}); every line boots its own");
                     drop(news.send(News::Note(note)));
                 }
-                session.boot(tap)
+                self.booted(session, tap, news)
             }
         }
+    }
+
+    /// A machine of a line's own, because none could be forked; or the evidence of the last one that did not come to the
+    /// fork point, if that was enough of them.
+    fn booted<'t>(
+        &self,
+        session: &Session<'_>,
+        tap: &dyn Fn(&[u8]),
+        news: &Sender<News<'t>>,
+    ) -> Result<Result<Stand, Box<Evidence>>, Error> {
+        let lost = || self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Lost { count: MOST_LOST.., last: Some(evidence) } = &*lost() {
+            return Ok(Err(evidence.clone()));
+        }
+        let booted = session.boot(tap)?;
+        let mut lost = lost();
+        match &booted {
+            Ok(_) => *lost = Lost::default(),
+            // One that got too little time might have come there.
+            Err(evidence) if matches!(evidence.ending, Ending::TimedOut(_)) && starved(evidence).is_none() => {
+                *lost = Lost { count: lost.count + 1, last: Some(evidence.clone()) };
+                if lost.count == MOST_LOST {
+                    let note = "no machine came to the fork point in its time: none is booted for the other lines";
+                    drop(news.send(News::Note(note.into())));
+                }
+            }
+            Err(_) => {}
+        }
+        Ok(booted)
     }
 }
 
