@@ -31,7 +31,7 @@ impl<'a> Outcome<'a> {
         let name = if name.is_empty() { reason.unwrap_or_default() } else { name };
         let reason = comment.filter(|comment| !comment.is_empty() && shows(plain, status, reason)).map(|comment| {
             let skipped = status == Status::Skipped;
-            text(if skipped { reason.unwrap_or_default() } else { comment })
+            unescaped(if skipped { reason.unwrap_or_default() } else { comment })
         });
         let reason = reason.filter(|reason| !reason.is_empty());
         Self { name: if has_escape { unescaped(name) } else { text(name) }, status, reason }
@@ -47,14 +47,23 @@ fn shows(plain: Status, status: Status, directive: Option<&[u8]>) -> bool {
 /// could matter.
 fn split(rest: &[u8], from: usize) -> (usize, Option<&[u8]>, bool) {
     let mut has_escape = false;
+    // Behind a backslash that is part of the name.
+    let mut behind_backslash = 0;
     let mut at = from;
     while at < rest.len() {
         match rest[at] {
             b'\\' => {
                 has_escape = true;
                 at += 1;
+                if rest.get(at) == Some(&b'\\') {
+                    behind_backslash = at + 1;
+                }
             }
-            b'#' if at == 0 || rest[at - 1].is_ascii_whitespace() => {
+            // TAP 14 has an example in which a directive follows such a backslash without a space.
+            b'#' if at == 0
+                || rest[at - 1].is_ascii_whitespace()
+                || at == behind_backslash && is_directive(&rest[at + 1..]) =>
+            {
                 return (at, Some(rest[at + 1..].trim_ascii()), has_escape);
             }
             // A message of the kernel has cut the line.
@@ -64,6 +73,11 @@ fn split(rest: &[u8], from: usize) -> (usize, Option<&[u8]>, bool) {
         at += 1;
     }
     (rest.len(), None, has_escape)
+}
+
+/// Whether a comment begins with a directive.
+fn is_directive(comment: &[u8]) -> bool {
+    directive(Status::Success, comment.trim_ascii()).1.is_some()
 }
 
 /// `[   12.345678]`, of at least four decimals.
@@ -97,6 +111,9 @@ fn directive(plain: Status, comment: &[u8]) -> (Status, Option<&[u8]>) {
 
 /// `\#` and `\\` are `#` and `\`; another backslash is itself.
 fn unescaped(name: &[u8]) -> Cow<'_, str> {
+    if memchr::memchr(b'\\', name).is_none() {
+        return text(name);
+    }
     let mut plain = Vec::with_capacity(name.len());
     let mut bytes = name.iter().copied().peekable();
     while let Some(byte) = bytes.next() {
@@ -154,6 +171,9 @@ mod tests {
         check(true, r" - a \\# b", r"a \# b", Success, None);
         check(true, r" - a\\ # SKIP", r"a\", Skipped, None);
         check(true, r" - C:\x", r"C:\x", Success, None);
+        check(false, r" - a\\# todo b", r"a\", Success, Some("todo b"));
+        check(true, r" - a\\\# SKIP", r"a\# SKIP", Success, None);
+        check(true, r" - a # SKIP b \# c", "a", Skipped, Some("b # c"));
         check(true, " - a#b", "a#b", Success, None);
     }
 
