@@ -71,6 +71,7 @@ pub mod firmware;
 pub mod foreign;
 pub mod fork;
 pub mod freshness;
+mod given;
 pub mod image;
 pub mod listing;
 pub mod machine;

@@ -1,15 +1,15 @@
 //! A file, read as a whole.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{
     Settings, Spot,
     schema::{Manifest, Written},
 };
-use crate::Error;
+use crate::{Error, given};
+
+/// Longest file, in bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// What a project states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Project {
 }
 
 fn read(file: &Path) -> Result<String, Error> {
-    let bytes = fs::read(file).map_err(Error::io(format!("reading {}", file.display())))?;
+    let bytes = given::read(file, LONGEST)?;
     String::from_utf8(bytes).map_err(|error| {
         let end = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..end].iter().filter(|&&byte| byte == b'\n').count() + 1;

@@ -2,15 +2,16 @@
 
 use std::{
     collections::HashSet,
-    fs,
     path::{Path, PathBuf},
 };
 
 use super::{Expectation, expect::check_text};
-use crate::Error;
+use crate::{Error, given};
 
 /// Longest line, in bytes, that a terminal takes: Linux keeps 4,096 with the line's end (termios(3)).
 const LONGEST: usize = 4095;
+/// Longest file, in bytes.
+const LONGEST_FILE: u64 = 64 << 20;
 /// Longest time for a line, in seconds: a day.
 const LONGEST_TIMEOUT: u32 = 86_400;
 /// What begins a line that speaks to the harness. To a shell it is a comment.
@@ -53,7 +54,7 @@ impl Script {
     /// to be typed.
     pub fn read(path: &Path, fork_at: String) -> Result<Self, Error> {
         let shown = path.display();
-        let bytes = fs::read(path).map_err(Error::io(format!("reading {shown}")))?;
+        let bytes = given::read(path, LONGEST_FILE)?;
         check_text(&fork_at).map_err(|why| Error::Request(format!("the fork point: {why}")))?;
         let lines = parse(&bytes).map_err(|(number, why)| Error::Request(format!("{shown}:{number}: {why}")))?;
         if lines.is_empty() {
@@ -165,6 +166,8 @@ fn unused(given: Option<String>, line: &str, number: u32, names: &mut HashSet<St
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use std::fs;
 
     use super::*;
 

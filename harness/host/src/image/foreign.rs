@@ -3,7 +3,7 @@
 use std::{fmt, path::Path, str::FromStr};
 
 use super::{Attach, Boot, Firmware, Image, Kind, Module, limine, made};
-use crate::{Error, machine::ParseError, process::Interrupts};
+use crate::{Error, given, machine::ParseError, process::Interrupts};
 
 /// How a machine shall come to a kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -167,7 +167,7 @@ impl Options<'_> {
         }
         self.check_firmware(kind)?;
         if let Some(initrd) = self.initrd {
-            std::fs::metadata(initrd).map_err(Error::io(format!("reading {}", initrd.display())))?;
+            given::open(initrd)?;
             if kind == Kind::Multiboot && initrd.as_os_str().as_encoded_bytes().contains(&b',') {
                 let name = initrd.display();
                 return Err(Error::Request(format!(

@@ -6,7 +6,7 @@ mod tests;
 
 use std::{fmt, fs::File, io, os::unix::fs::FileExt, path::Path};
 
-use crate::Error;
+use crate::{Error, given};
 
 /// What a file is, as far as it decides how a machine comes to boot it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,13 +54,12 @@ impl Kind {
     pub fn of(path: &Path) -> Result<Self, Error> {
         let failed = || Error::io(format!("reading {}", path.display()));
         let wrong = |why: &str| Err(Error::Kernel { path: path.into(), why: why.into() });
-        let file = File::open(path).map_err(failed())?;
-        let metadata = file.metadata().map_err(failed())?;
-        if metadata.is_dir() {
+        if path.is_dir() {
             return wrong("a directory, and no file that can be booted");
         }
+        let file = given::open(path)?;
         match Self::in_bytes(&file).map_err(failed())? {
-            Self::Unknown if metadata.is_file() && metadata.len() == 0 => wrong("the file is empty"),
+            Self::Unknown if file.metadata().is_ok_and(|metadata| metadata.len() == 0) => wrong("the file is empty"),
             kind => Ok(kind),
         }
     }
