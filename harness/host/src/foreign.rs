@@ -10,6 +10,7 @@ mod judge;
 mod lines;
 mod results;
 mod script;
+mod terminal;
 mod watch;
 
 use std::{path::PathBuf, time::Instant};

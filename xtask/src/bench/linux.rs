@@ -145,7 +145,8 @@ impl Sink for Notes {
     fn finished(&mut self, report: &Report<'_>) -> io::Result<()> {
         let (name, judgement) = (report.test.name.clone(), &report.judgement);
         if !report.passed() {
-            self.failures.push(format!("`{name}`: {}: {}", judgement.verdict, judgement.why));
+            let log = report.evidence.as_ref().map(|evidence| evidence.log.last_lines(5)).unwrap_or_default();
+            self.failures.push(format!("`{name}`: {}: {}\n{log}", judgement.verdict, judgement.why));
         }
         self.times.push(report.elapsed);
         Ok(())

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{
     crash::Dying,
     decide::{Decider, Findings, Typed},
+    terminal::Terminal,
 };
 use crate::{
     Error,
@@ -37,6 +38,10 @@ struct Watch<'a> {
     decider: Decider,
     /// What is typed as soon as the prompt comes again.
     question: Option<String>,
+    /// What the machine takes for a terminal; `None` where nothing is typed.
+    terminal: Option<Terminal>,
+    /// At its prompt the machine asks the terminal something.
+    asks: bool,
     /// When something was printed last.
     heard: Instant,
     /// When a line said that the kernel goes down, and how sure that is.
@@ -57,20 +62,24 @@ pub fn watch(
     tap: &dyn Fn(&[u8]),
 ) -> Result<(Evidence, Findings), Error> {
     let mut observer = Observer::new(tap);
+    // The line is shown behind its prompt.
+    let before = stand.prelude().log.text();
+    let mut terminal = typed.map(|_| Terminal::new(&before));
+    let asked = terminal.as_ref().is_some_and(Terminal::is_asked);
     if typed.is_some() {
-        // The line is shown behind its prompt.
-        let before = stand.prelude().log.text();
         observer.log.push(before.rsplit('\n').next().unwrap_or_default().as_bytes());
     }
     observer.enter(&stand.vm, Phase::Run);
     if let Some(typed) = typed {
-        stand.send(format!("{}\r", typed.line).as_bytes(), &[]);
+        let answer = terminal.as_mut().and_then(Terminal::answer).unwrap_or_default();
+        stand.send(format!("{answer}{}\r", typed.line).as_bytes(), &[]);
     }
     if !std::mem::replace(&mut stand.running, true) {
         stand.vm.resume();
     }
     let question = typed.filter(|_| asks).map(Typed::question);
-    let mut watch = Watch { session, observer, decider, question, heard: Instant::now(), dying: None };
+    let heard = Instant::now();
+    let mut watch = Watch { session, observer, decider, question, terminal, asks: asked, heard, dying: None };
     let ending = watch.until_end(stand)?;
     let boot = typed.map(|_| stand.boot());
     let Watch { observer, decider, .. } = watch;
@@ -118,6 +127,9 @@ impl Watch<'_> {
             Seen::Com1(bytes) => {
                 self.heard = Instant::now();
                 self.decider.push(&bytes, self.observer.started.elapsed());
+                if let Some(terminal) = &mut self.terminal {
+                    terminal.show(&bytes);
+                }
                 let dying = self.decider.dying();
                 if dying > self.dying.map(|(_, before)| before) {
                     self.dying = dying.map(|dying| (self.heard, dying));
@@ -128,11 +140,16 @@ impl Watch<'_> {
         }
     }
 
-    /// Asks for the status, once the line has ended.
+    /// Answers what the terminal is asked, and asks for the status once the line has ended.
     fn ask(&mut self, stand: &mut Stand) {
-        let ready = self.decider.is_prompted() || self.prompt_missed().is_some_and(|time| Instant::now() >= time);
-        if ready && let Some(question) = self.question.take() {
-            stand.send(format!("{question}\r").as_bytes(), &[]);
+        let asked = self.terminal.as_ref().is_some_and(Terminal::is_asked);
+        // Who asks at the prompt reads the answer before the line.
+        let prompted = self.decider.is_prompted() && (asked || !self.asks);
+        let ready = prompted || self.prompt_missed().is_some_and(|time| Instant::now() >= time);
+        let answer = self.terminal.as_mut().and_then(Terminal::answer).unwrap_or_default();
+        let question = self.question.take_if(|_| ready).map(|question| question + "\r").unwrap_or_default();
+        if !(answer.is_empty() && question.is_empty()) {
+            stand.send(format!("{answer}{question}").as_bytes(), &[]);
         }
     }
 }

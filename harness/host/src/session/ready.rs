@@ -34,6 +34,11 @@ impl Ready<'_> {
     }
 }
 
+/// How long a machine must be silent that has printed the text, and after which time it may speak on. It may print more
+/// together with the text, and then only waits for what is typed.
+const SILENCE: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// Waits until a machine that was just let run has printed a text; the inner error is the evidence of one that did not.
 pub fn until_text(
     session: &Session<'_>,
@@ -43,9 +48,9 @@ pub fn until_text(
 ) -> Result<Result<Stand, Box<Evidence>>, Error> {
     let mut observer = Observer::new(tap);
     let (mut printed, mut farewell) = (Printed::of(text), Farewell::default());
+    let limit = session.limits.boot;
     let mut boot = None;
     while boot.is_none() && observer.ending.is_none() {
-        let limit = session.limits.boot;
         let late = observer.phase_started + observer.limit(limit);
         let deadline = farewell.end().map_or(late, |end| late.min(end));
         match observer.step(&mut vm, deadline, limit)? {
@@ -62,10 +67,7 @@ pub fn until_text(
             observer.ending = Some(Ending::Decided);
         }
     }
-    while let Some(seen) = observer.leftover(&mut vm) {
-        // It came to its end together with the text, and has no life left in which anything could be typed.
-        drop(seen);
-    }
+    settle(&mut observer, &mut vm)?;
     Ok(match (observer.ending, boot) {
         (None, Some(boot)) => Ok(Stand::booted(vm, Prelude { log: observer.log, boot, ..Prelude::default() })),
         (ending, boot) => {
@@ -73,6 +75,21 @@ pub fn until_text(
             Err(Box::new(observer.into_evidence(session, &vm, ending, boot)))
         }
     })
+}
+
+/// Waits until the machine is silent, or has come to its end.
+fn settle(observer: &mut Observer<'_>, vm: &mut Vm) -> Result<(), Error> {
+    let (patience, mut silence) = (Instant::now() + PATIENCE, Instant::now() + SILENCE);
+    // It came in time, and no limit passes here.
+    let limit = observer.phase_started.elapsed() + 2 * PATIENCE;
+    while observer.ending.is_none() && Instant::now() < silence.min(patience) {
+        if let Seen::Com1(_) = observer.step(vm, silence.min(patience), limit)? {
+            silence = Instant::now() + SILENCE;
+        }
+    }
+    // What it sent before its end goes into its log.
+    while observer.leftover(vm).is_some() {}
+    Ok(())
 }
 
 /// Whether a kernel that comes up has said that it stops.

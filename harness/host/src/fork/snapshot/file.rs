@@ -15,7 +15,7 @@ use crate::{Error, fork::memory::Pages, image::cache, machine::Lines, process::I
 
 /// Ends the file. The number is the format's version.
 const MAGIC: &[u8; 16] = b"steward snapshot";
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
 /// Bytes of the lengths and of the magic.
 const TRAILER: u64 = 8 + 8 + 16;
 /// Most bytes of the state and of what is said about it: no machine here comes near.
