@@ -214,6 +214,11 @@ impl Vm {
         self.events.pop_front()
     }
 
+    /// Sends what is queued, as far as there is room.
+    pub fn flush(&mut self) {
+        self.pump(Instant::now(), None);
+    }
+
     /// Drops what has come already, and what QEMU has complained of: the machine begins another life.
     pub fn forget(&mut self) {
         while self.ready().is_some() {}

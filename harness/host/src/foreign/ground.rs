@@ -121,7 +121,13 @@ impl<'a> Ground<'a> {
         }
         let decider = Decider::new(&expect, typed.as_ref());
         let asks = expect.iter().any(|expect| matches!(expect, Expectation::Status(_)));
-        let (evidence, findings) = watch(&session, &mut stand, decider, typed.as_ref(), asks, &tap)?;
+        let forked = stand.origin == Origin::Clone;
+        let begun = || {
+            if forked {
+                self.pool.restock(&session)
+            }
+        };
+        let (evidence, findings) = watch(&session, &mut stand, decider, typed.as_ref(), asks, (&begun, &tap))?;
         let judgement = judge(&expect, typed.is_some(), &findings, &evidence);
         let origin = Some(stand.origin);
         let parts = parts(test, typed.is_some(), findings, &judgement, &evidence);

@@ -49,7 +49,7 @@ struct Watch<'a> {
 }
 
 /// Types a line into a machine at its fork point, if there is one, and watches until all is decided. With `asks`, the
-/// line's status is asked for.
+/// line's status is asked for. `begun` is called when the machine runs.
 ///
 /// # Errors
 /// As [`Session::run`].
@@ -59,7 +59,7 @@ pub fn watch(
     decider: Decider,
     typed: Option<&Typed>,
     asks: bool,
-    tap: &dyn Fn(&[u8]),
+    (begun, tap): (&dyn Fn(), &dyn Fn(&[u8])),
 ) -> Result<(Evidence, Findings), Error> {
     let mut observer = Observer::new(tap);
     // The line is shown behind its prompt.
@@ -77,6 +77,8 @@ pub fn watch(
     if !std::mem::replace(&mut stand.running, true) {
         stand.vm.resume();
     }
+    stand.vm.flush();
+    begun();
     let question = typed.filter(|_| asks).map(Typed::question);
     let heard = Instant::now();
     let mut watch = Watch { session, observer, decider, question, terminal, asks: asked, heard, dying: None };

@@ -129,7 +129,9 @@ impl Pool {
         if !stand.is_resettable() {
             self.used_up(shape);
         }
-        self.prepare_spare(snapshot, session);
+        if session.ready.is_hello() {
+            self.prepare_spare(snapshot, session);
+        }
         Ok(Ok(stand))
     }
 
@@ -151,6 +153,18 @@ impl Pool {
         {
             self.with(shape, |kind| kind.spares.push(prepared));
         }
+    }
+
+    /// Starts a QEMU for the next clone, as soon as a machine that was forked at a text runs: it has more to do than one
+    /// that serves the harness, and gets a head start.
+    pub fn restock(&self, session: &Session<'_>) {
+        let cell = self.with(&session.configuration.shape, |kind| Arc::clone(&kind.snapshot));
+        let snapshot = match cell.try_lock().as_deref() {
+            Ok(Some(Ok(snapshot))) => Arc::clone(snapshot),
+            // Another test makes one just now, or nobody can.
+            _ => return,
+        };
+        self.prepare_spare(&snapshot, session);
     }
 
     fn snapshot(&self, session: &Session<'_>) -> Result<Held, Error> {
