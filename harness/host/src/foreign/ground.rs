@@ -18,7 +18,7 @@ use super::{
     diagnosis::diagnosis,
     judge::{judge, no_fork_point},
     results::{Case, is_failure},
-    watch::watch,
+    watch::{Told, watch},
 };
 use crate::{
     Error,
@@ -127,7 +127,8 @@ impl<'a> Ground<'a> {
                 self.pool.restock(&session)
             }
         };
-        let (evidence, findings) = watch(&session, &mut stand, decider, typed.as_ref(), asks, (&begun, &tap))?;
+        let (evidence, findings) =
+            watch(&session, &mut stand, decider, typed.as_ref(), asks, Told { begun: &begun, tap: &tap })?;
         let judgement = judge(&expect, typed.is_some(), &findings, &evidence);
         let origin = Some(stand.origin);
         let parts = parts(test, typed.is_some(), findings, &judgement, &evidence);

@@ -48,8 +48,17 @@ struct Watch<'a> {
     dying: Option<(Instant, Dying)>,
 }
 
+/// Who is told of what the machine does.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    /// It runs.
+    pub begun: &'a dyn Fn(),
+    /// It has printed this.
+    pub tap: &'a dyn Fn(&[u8]),
+}
+
 /// Types a line into a machine at its fork point, if there is one, and watches until all is decided. With `asks`, the
-/// line's status is asked for. `begun` is called when the machine runs.
+/// line's status is asked for.
 ///
 /// # Errors
 /// As [`Session::run`].
@@ -59,9 +68,9 @@ pub fn watch(
     decider: Decider,
     typed: Option<&Typed>,
     asks: bool,
-    (begun, tap): (&dyn Fn(), &dyn Fn(&[u8])),
+    told: Told<'_>,
 ) -> Result<(Evidence, Findings), Error> {
-    let mut observer = Observer::new(tap);
+    let mut observer = Observer::new(told.tap);
     // The line is shown behind its prompt.
     let before = stand.prelude().log.text();
     let mut terminal = typed.map(|_| Terminal::new(&before));
@@ -78,7 +87,7 @@ pub fn watch(
         stand.vm.resume();
     }
     stand.vm.flush();
-    begun();
+    (told.begun)();
     let question = typed.filter(|_| asks).map(Typed::question);
     let heard = Instant::now();
     let mut watch = Watch { session, observer, decider, question, terminal, asks: asked, heard, dying: None };
