@@ -209,7 +209,7 @@ impl Snapshot {
         let mut state = again(&self.file).map_err(failed())?;
         state.seek(SeekFrom::Start(self.memory)).map_err(failed())?;
         let mut files = vec![(OwnedFd::from(state), STATE)];
-        let mut backing = Backing::Copied;
+        let mut backing = if session.ready.is_hello() { Backing::Copied } else { Backing::Forked };
         let mut ready_point = None;
         let keep = keep && session.image.boot.lets_keep_states();
         if keep && let Some(pages) = &self.pages {

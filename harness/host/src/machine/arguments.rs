@@ -37,6 +37,8 @@ pub enum Backing {
     Shared,
     /// A copy-on-write view of the file at [`MEMORY`]. The machine waits for its state, which is at [`STATE`].
     Copied,
+    /// The same, and the machine boots nothing: QEMU reads no kernel whose bytes are in that memory already.
+    Forked,
     /// The file at [`MEMORY`], which is this machine's own. The machine waits for its state, which is at [`STATE`], and
     /// can keep it at [`READY_POINT`].
     Kept,
@@ -149,7 +151,7 @@ impl Configuration {
             arguments.pair("-gdb", &gdb.listen);
         }
         arguments.0.extend(match self.backing {
-            Backing::Restored { .. } => image.boot.devices(),
+            Backing::Restored { .. } | Backing::Forked => image.boot.devices(),
             _ => image.boot.arguments(&self.command_line),
         });
         arguments.0
@@ -165,7 +167,7 @@ impl Configuration {
         let share = match self.backing {
             Backing::Own => return,
             Backing::Shared => "on",
-            Backing::Copied => {
+            Backing::Copied | Backing::Forked => {
                 arguments.add("-incoming defer");
                 "off"
             }
@@ -340,6 +342,8 @@ mod tests {
         );
         let copied = with(Backing::Copied);
         assert!(copied.contains("share=off|") && copied.contains("-incoming|defer"), "{copied}");
+        let forked = with(Backing::Forked);
+        assert!(forked.contains("share=off|") && copied.contains("-kernel") && !forked.contains("-kernel"), "{forked}");
         let kept = with(Backing::Kept);
         assert!(kept.contains("share=on|") && kept.contains("-incoming|defer"), "{kept}");
     }
