@@ -18,7 +18,7 @@ use super::{
     diagnosis::diagnosis,
     judge::{judge, no_fork_point},
     results::{Case, is_failure},
-    watch::{Told, watch},
+    watch::{Listener, watch},
 };
 use crate::{
     Error,
@@ -128,7 +128,7 @@ impl<'a> Ground<'a> {
             }
         };
         let (evidence, findings) =
-            watch(&session, &mut stand, decider, typed.as_ref(), asks, Told { begun: &begun, tap: &tap })?;
+            watch(&session, &mut stand, decider, typed.as_ref(), asks, &Listener { begun: &begun, tap: &tap })?;
         let judgement = judge(&expect, typed.is_some(), &findings, &evidence);
         let origin = Some(stand.origin);
         let parts = parts(test, typed.is_some(), findings, &judgement, &evidence);

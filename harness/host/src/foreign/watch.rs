@@ -48,17 +48,16 @@ struct Watch<'a> {
     dying: Option<(Instant, Dying)>,
 }
 
-/// Who is told of what the machine does.
-#[derive(Clone, Copy)]
-pub struct Told<'a> {
-    /// It runs.
+/// Who hears of a machine that is watched.
+pub struct Listener<'a> {
+    /// That it runs.
     pub begun: &'a dyn Fn(),
-    /// It has printed this.
+    /// What comes over COM1, as it comes.
     pub tap: &'a dyn Fn(&[u8]),
 }
 
 /// Types a line into a machine at its fork point, if there is one, and watches until all is decided. With `asks`, the
-/// line's status is asked for.
+/// line's status is asked for. The listener is told as soon as the machine runs.
 ///
 /// # Errors
 /// As [`Session::run`].
@@ -68,9 +67,9 @@ pub fn watch(
     decider: Decider,
     typed: Option<&Typed>,
     asks: bool,
-    told: Told<'_>,
+    listener: &Listener<'_>,
 ) -> Result<(Evidence, Findings), Error> {
-    let mut observer = Observer::new(told.tap);
+    let mut observer = Observer::new(listener.tap);
     // The line is shown behind its prompt.
     let before = stand.prelude().log.text();
     let mut terminal = typed.map(|_| Terminal::new(&before));
@@ -87,7 +86,7 @@ pub fn watch(
         stand.vm.resume();
     }
     stand.vm.flush();
-    (told.begun)();
+    (listener.begun)();
     let question = typed.filter(|_| asks).map(Typed::question);
     let heard = Instant::now();
     let mut watch = Watch { session, observer, decider, question, terminal, asks: asked, heard, dying: None };

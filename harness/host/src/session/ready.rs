@@ -22,7 +22,8 @@ pub enum Ready<'a> {
         /// How many tests the kernel's ELF file holds.
         tests: u32,
     },
-    /// Its kernel, which knows nothing of the harness, prints this on COM1. It is stopped wherever it is then.
+    /// Its kernel, which knows nothing of the harness, prints this on COM1, and then nothing for a moment. It is stopped
+    /// wherever it is then.
     Text(&'a str),
 }
 
