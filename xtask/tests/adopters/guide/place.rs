@@ -13,6 +13,11 @@ use super::output;
 /// How long a command may take: the first build of all dependencies on a slow machine.
 const SECONDS: &str = "1200";
 
+/// Where the folders are made. The directory for temporary files lies in this workspace when `cargo xtask` runs the
+/// tests, and cargo would take what is made there for a part of it. This one may be large (Filesystem Hierarchy Standard
+/// 3.0, section 5.15).
+const OUTSIDE: &str = "/var/tmp";
+
 /// A folder outside every workspace, empty but for a link to this checkout, and a shell in it.
 pub struct Place {
     folder: Option<TempDir>,
@@ -22,7 +27,7 @@ pub struct Place {
 impl Place {
     /// A new one.
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("steward-guide-").tempdir().unwrap();
+        let folder = tempfile::Builder::new().prefix("steward-guide-").tempdir_in(OUTSIDE).unwrap();
         std::os::unix::fs::symlink(checkout(), folder.path().join("steward")).unwrap();
         Self { directory: folder.path().into(), folder: Some(folder) }
     }
