@@ -1,5 +1,6 @@
 //! Kernels that know nothing of the harness: judged by what they print, and by how their machine ends.
 
+mod answer;
 mod crash;
 mod decide;
 mod diagnosis;

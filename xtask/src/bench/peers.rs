@@ -78,13 +78,14 @@ fn shell_file_system(busybox: &[u8]) -> Vec<u8> {
     archive.finish()
 }
 
-/// The shell's init. The kernel says nothing between its lines, and the shell has its terminal.
+/// The shell's init. The shell has its terminal, and the kernel speaks between its lines only when it goes down.
 const SHELL: &str = "\
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
+echo 1 >/proc/sys/kernel/printk
 export HOME=/ PATH=/bin
 exec setsid cttyhack sh
 ";

@@ -6,6 +6,7 @@ use regex::bytes::Regex;
 
 use super::{
     Expectation,
+    answer::Answer,
     crash::{Crash, Dying},
     echo::{Change, Echo},
     lines::{Line, Lines, shown},
@@ -25,15 +26,9 @@ pub struct Typed {
 }
 
 impl Typed {
-    fn mark(&self) -> String {
-        format!("{:016x}", self.nonce)
-    }
-
-    /// The line that asks a POSIX shell for the status of the one before. Its echo does not look like its output.
+    /// The line that asks for the status of this one.
     pub fn question(&self) -> String {
-        let mark = self.mark();
-        let (first, second) = mark.split_at(mark.len() / 2);
-        format!("echo \"{first}\"\"{second}\":$?")
+        Answer::new(self.nonce).question()
     }
 }
 
@@ -67,8 +62,8 @@ pub struct Decider {
 #[derive(Debug)]
 struct Judged {
     wanted: Vec<(Expectation, Seen)>,
-    /// Begins the answer to the question for the status.
-    mark: Option<String>,
+    /// What says the status of the line that was typed.
+    answer: Option<Answer>,
     status: Option<i32>,
     crash: Option<Crash>,
     /// The last line that is not empty.
@@ -134,7 +129,7 @@ impl Decider {
             lines: Lines::default(),
             judged: Judged {
                 wanted: expect.iter().map(|expectation| (expectation.clone(), seen(expectation))).collect(),
-                mark: typed.map(|typed| format!("{}:", typed.mark())),
+                answer: typed.map(|typed| Answer::new(typed.nonce)),
                 status: None,
                 crash: None,
                 last: String::new(),
@@ -241,13 +236,13 @@ impl Judged {
         }
         let own = line.without_echoes();
         if self.status.is_none() {
-            self.status = self.mark.as_ref().and_then(|mark| status(&own, mark.as_bytes()));
+            self.status = self.answer.as_mut().and_then(|answer| answer.take(&own));
         }
         let before = self.crash.as_ref().map(|crash| crash.dying);
         if let Some(crash) = Crash::of(&own).filter(|crash| Some(crash.dying) > before) {
             self.crash = Some(crash);
         }
-        let asks = || self.mark.as_ref().is_some_and(|mark| is_about(&own, mark));
+        let asks = || self.answer.as_ref().is_some_and(|answer| answer.concerns(&own));
         if !own.trim_ascii().is_empty() && self.status.is_none() && !asks() {
             self.last = shown(&String::from_utf8_lossy(&own));
         }
@@ -276,19 +271,6 @@ impl Judged {
             (Expectation::Exit(_) | Expectation::Verdict(_), _) => Met::Open,
         }
     }
-}
-
-/// Whether this is the echo of the question for the status.
-fn is_about(line: &[u8], mark: &str) -> bool {
-    let half = &mark.as_bytes()[..mark.len() / 2];
-    line.windows(half.len()).any(|window| window == half)
-}
-
-/// The status that stands behind the mark, at the end of the line.
-fn status(line: &[u8], mark: &[u8]) -> Option<i32> {
-    let start = line.windows(mark.len()).rposition(|window| window == mark)? + mark.len();
-    let digits = str::from_utf8(&line[start..]).ok()?.trim_end();
-    digits.parse().ok().filter(|status| (0..=255).contains(status))
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn a_line_whose_machine_ends_before_its_status_is_truncated() {
 
 #[test]
 fn a_wrong_status_fails_with_what_was_seen() {
-    let answered = evidence("cat /x\r\ncat: no such file\r\n$ 00000000000000a5:1\r\n", Ending::Decided);
+    let answered = evidence("cat /x\r\ncat: no such file\r\n$ 00000000000000a5:1:\r\n", Ending::Decided);
     is(
         line(&["status=0"], "cat /x", &answered),
         Verdict::Fail,
@@ -122,7 +122,7 @@ fn a_kernel_that_goes_down_has_panicked_however_its_machine_ends() {
 #[test]
 fn a_kernel_that_survives_its_complaint_is_judged_by_what_it_did() {
     let complaint = "BUG: sleeping function called from invalid context\n";
-    let answered = |status| evidence(&format!("x\r\n{complaint}00000000000000a5:{status}\n"), Ending::Decided);
+    let answered = |status| evidence(&format!("x\r\n{complaint}00000000000000a5:{status}:\n"), Ending::Decided);
     is(line(&["status=0"], "x", &answered(0)), Verdict::Pass, "");
     is(line(&["status=0"], "x", &answered(1)), Verdict::Fail, "it said `BUG: sleeping");
     is(line(&["status=0"], "x", &evidence(complaint, Ending::Decided)), Verdict::Panic, "sleeping");
