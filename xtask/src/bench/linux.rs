@@ -65,17 +65,8 @@ fn row(stage: &Stage<'_>, kind: Kind, rounds: u32, interrupts: &Interrupts) -> R
     }
     let what = format!("a shell command in a fork of {}, {kind}, median of {}", stage.name, forked.len());
     let peer = format!("booting it for the command, {kind}, median of {}", booted.len());
-    let subject = match kind {
-        Kind::Q35 => Subject {
-            id: "LINUX",
-            what,
-            unit: "ms",
-            peer,
-            target: "ratio ≤ 0.05 (≥ 20 × faster)".to_owned(),
-            most: 0.05,
-        },
-        _ => Subject::for_scale("LINUX", what, "ms", peer),
-    };
+    let target = "ratio ≤ 0.05 (≥ 20 × faster)".to_owned();
+    let subject = Subject { id: "LINUX", what, unit: "ms", peer, target, most: 0.05 };
     Ok(subject.row(median(&forked).unwrap_or(f64::INFINITY), median(&booted)))
 }
 
