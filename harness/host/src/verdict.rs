@@ -72,6 +72,25 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Every verdict there is.
+    pub const ALL: [Self; 15] = [
+        Self::Pass,
+        Self::Fail,
+        Self::Leak,
+        Self::Panic,
+        Self::CpuFault,
+        Self::TripleFault,
+        Self::Reset,
+        Self::Hang { interrupts: true },
+        Self::Hang { interrupts: false },
+        Self::Truncated,
+        Self::Garbled,
+        Self::BootFailure,
+        Self::FirmwareFailure,
+        Self::EmulatorFailure,
+        Self::HostStarvation,
+    ];
+
     /// A short name for programs, stable between versions: `pass`, `cpu-fault`, `hang-interrupts-off`, …
     #[must_use]
     pub const fn id(self) -> &'static str {

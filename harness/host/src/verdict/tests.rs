@@ -429,3 +429,17 @@ fn a_leak_is_a_verdict_of_its_own() {
     let parked = Ending::Parked { word: word::FAILED.into() };
     expect(Verdict::Leak, &test(), &session(vec![hello(), started(), leaked], parked), "2 after");
 }
+
+#[test]
+fn all_verdicts_are_listed_and_each_has_an_id_of_its_own() {
+    // A verdict that is new has to be named here, and in the list.
+    for verdict in Verdict::ALL {
+        match verdict {
+            Verdict::Pass | Verdict::Fail | Verdict::Leak | Verdict::Panic | Verdict::CpuFault => {}
+            Verdict::TripleFault | Verdict::Reset | Verdict::Hang { .. } | Verdict::Truncated | Verdict::Garbled => {}
+            Verdict::BootFailure | Verdict::FirmwareFailure | Verdict::EmulatorFailure | Verdict::HostStarvation => {}
+        }
+    }
+    let ids = std::collections::BTreeSet::from(Verdict::ALL.map(Verdict::id));
+    assert_eq!(ids.len(), Verdict::ALL.len());
+}

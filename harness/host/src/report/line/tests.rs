@@ -10,41 +10,6 @@ use super::{
 };
 use crate::{suite::Isolation, verdict::Verdict};
 
-/// Every verdict there is.
-fn verdicts() -> Vec<Verdict> {
-    let all = [
-        Verdict::Pass,
-        Verdict::Fail,
-        Verdict::Leak,
-        Verdict::Panic,
-        Verdict::CpuFault,
-        Verdict::TripleFault,
-        Verdict::Reset,
-        Verdict::Hang { interrupts: true },
-        Verdict::Hang { interrupts: false },
-        Verdict::Truncated,
-        Verdict::Garbled,
-        Verdict::BootFailure,
-        Verdict::FirmwareFailure,
-        Verdict::EmulatorFailure,
-        Verdict::HostStarvation,
-    ];
-    // One that is missing above is missing here, and that does not compile.
-    for verdict in all {
-        match verdict {
-            Verdict::Pass
-            | Verdict::Fail
-            | Verdict::Leak
-            | Verdict::Panic
-            | Verdict::CpuFault
-            | Verdict::TripleFault => {}
-            Verdict::Reset | Verdict::Hang { .. } | Verdict::Truncated | Verdict::Garbled | Verdict::BootFailure => {}
-            Verdict::FirmwareFailure | Verdict::EmulatorFailure | Verdict::HostStarvation => {}
-        }
-    }
-    all.to_vec()
-}
-
 fn subjects() -> [Subject; 4] {
     [Subject::Ktest, Subject::Run, Subject::Line, Subject::Ktap { line: Some("modprobe x".into()) }]
 }
@@ -89,7 +54,7 @@ fn lines() -> Vec<Value> {
         lines.push(Line::started(shape, test));
         lines.push(Line::ignored(shape, test));
         lines.push(Line::ignored(shape, &Test { ignored: Some("too\nslow".into()), ..test.clone() }));
-        for verdict in verdicts() {
+        for verdict in Verdict::ALL {
             let report = demo::report(test, verdict, demo::HOSTILE, Some(demo::panicked()));
             lines.push(Line::finished(shape, &report, &symbols));
             if verdict != Verdict::Pass {
@@ -154,7 +119,7 @@ fn the_schema_names_every_verdict_and_no_other() {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
     let named = schema["$defs"]["verdict"]["enum"].as_array().unwrap();
     let failures: Vec<Value> =
-        verdicts().iter().filter(|verdict| **verdict != Verdict::Pass).map(|verdict| verdict.id().into()).collect();
+        Verdict::ALL.iter().filter(|verdict| **verdict != Verdict::Pass).map(|verdict| verdict.id().into()).collect();
     assert_eq!(named, &failures);
 }
 
