@@ -1,11 +1,7 @@
 //! One run of a kernel, or one line of a script: its machine, what is typed, its verdict.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-        mpsc::Sender,
-    },
+    sync::{Mutex, PoisonError, mpsc::Sender},
     time::{Duration, Instant},
 };
 
@@ -22,7 +18,7 @@ use super::{
 };
 use crate::{
     Error,
-    fork::{Got, NoSnapshot, Pool},
+    fork::Pool,
     listing::{Subject, Test},
     machine::{Configuration, Shape},
     process::{self, Interrupts},
@@ -30,7 +26,7 @@ use crate::{
     suite::{
         Isolation, Origin,
         dispatch::{self, Job, News, Part},
-        lane::{Lanes, Outcome, Place, crowding, seed_of},
+        lane::{self, Lanes, Outcome, Place, crowding, seed_of},
     },
     verdict::{Judgement, Verdict, starved},
     vm::Vm,
@@ -44,8 +40,6 @@ pub struct Ground<'a> {
     output: bool,
     pool: Pool,
     lanes: Lanes,
-    /// It was told that machines cannot be forked.
-    told: AtomicBool,
     /// Machines that ran until their time was up and did not come to the fork point, since one did.
     lost: Mutex<Lost>,
 }
@@ -68,7 +62,6 @@ impl<'a> Ground<'a> {
             output,
             pool: Pool::new(foreign.cache.clone(), foreign.slots()),
             lanes: Lanes::new(foreign.slots()),
-            told: AtomicBool::new(false),
             lost: Mutex::default(),
         }
     }
@@ -142,25 +135,13 @@ impl<'a> Ground<'a> {
         session: &Session<'_>,
         tap: &dyn Fn(&[u8]),
         news: &Sender<News<'t>>,
-    ) -> Result<Result<Stand, Box<Evidence>>, Error> {
+    ) -> Result<lane::Obtained, Error> {
         if self.foreign.policy.isolation == Isolation::Boot {
             return session.boot(tap);
         }
-        match self.pool.fresh(session)? {
-            Got::Stand(stand) => Ok(Ok(*stand)),
-            // A kernel that does not come up does not do so by itself either; a host that was too busy may not be.
-            Got::None(NoSnapshot::Died(evidence)) if !matches!(evidence.ending, Ending::TimedOut(_)) => {
-                Ok(Err(evidence))
-            }
-            Got::None(none) => {
-                if let NoSnapshot::Impossible(why) = none
-                    && !self.told.swap(true, Ordering::Relaxed)
-                {
-                    let note = format!("machines cannot be forked here ({why}); every line boots its own");
-                    drop(news.send(News::Note(note)));
-                }
-                self.booted(session, tap, news)
-            }
+        match self.lanes.forked(&self.pool, session, "line", news)? {
+            Some(ready) => Ok(ready),
+            None => self.booted(session, tap, news),
         }
     }
 
@@ -171,7 +152,7 @@ impl<'a> Ground<'a> {
         session: &Session<'_>,
         tap: &dyn Fn(&[u8]),
         news: &Sender<News<'t>>,
-    ) -> Result<Result<Stand, Box<Evidence>>, Error> {
+    ) -> Result<lane::Obtained, Error> {
         let lost = || self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         if let Lost { count: MOST_LOST.., last: Some(evidence) } = &*lost() {
             return Ok(Err(evidence.clone()));

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
         mpsc::Sender,
     },
     time::Instant,
@@ -13,12 +13,12 @@ use steward_harness_wire::After;
 use super::{
     Isolation, Origin, Report, Suite,
     dispatch::{self, Job, News},
-    lane::{Lanes, Outcome, Place, crowding, seed_of},
+    lane::{self, Lanes, Outcome, Place, crowding, seed_of},
 };
 use crate::{
     Error,
     artifact::{self, About},
-    fork::{Got, NoSnapshot, Pool},
+    fork::Pool,
     listing::Test,
     machine::{Configuration, Shape},
     process::Interrupts,
@@ -37,8 +37,6 @@ pub struct Ground<'a> {
     output: bool,
     pool: Pool,
     lanes: Lanes,
-    /// It was told that machines cannot be forked.
-    told: AtomicBool,
     /// How many machines were kept.
     kept: AtomicUsize,
 }
@@ -51,7 +49,6 @@ impl<'a> Ground<'a> {
             output,
             lanes: Lanes::new(suite.slots()),
             pool: Pool::new(suite.cache.clone(), suite.slots()),
-            told: AtomicBool::new(false),
             kept: AtomicUsize::new(0),
         }
     }
@@ -117,30 +114,13 @@ impl<'a> Ground<'a> {
         session: &Session<'_>,
         tap: &dyn Fn(&[u8]),
         news: &Sender<News<'t>>,
-    ) -> Result<Result<Stand, Box<Evidence>>, Error> {
-        match self.suite.policy.isolation {
-            Isolation::Boot => session.boot(tap),
-            Isolation::None => match self.pool.shared(&session.configuration.shape) {
-                Some(stand) => Ok(Ok(stand)),
-                None => session.boot(tap),
-            },
-            Isolation::Test => match self.pool.fresh(session)? {
-                Got::Stand(stand) => Ok(Ok(*stand)),
-                // A kernel that does not come up does not do so by itself either; a host that was too busy may not be.
-                Got::None(NoSnapshot::Died(evidence)) if !matches!(evidence.ending, Ending::TimedOut(_)) => {
-                    Ok(Err(evidence))
-                }
-                Got::None(none) => {
-                    if let NoSnapshot::Impossible(why) = none
-                        && !self.told.swap(true, Ordering::Relaxed)
-                    {
-                        let note = format!("machines cannot be forked here ({why}); every test boots its own");
-                        drop(news.send(News::Note(note)));
-                    }
-                    session.boot(tap)
-                }
-            },
-        }
+    ) -> Result<lane::Obtained, Error> {
+        let had = match self.suite.policy.isolation {
+            Isolation::Boot => None,
+            Isolation::None => self.pool.shared(&session.configuration.shape).map(Ok),
+            Isolation::Test => self.lanes.forked(&self.pool, session, "test", news)?,
+        };
+        had.map_or_else(|| session.boot(tap), Ok)
     }
 
     /// Judges a test, and gives its machine back when another test can use it.

@@ -2,7 +2,10 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::Sender,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::Sender,
+    },
     time::Instant,
 };
 
@@ -13,9 +16,10 @@ use super::{
 use crate::{
     Error,
     filter::fnv_1a,
+    fork::{Got, NoSnapshot, Pool},
     machine::Shape,
     process,
-    session::{Evidence, Stand},
+    session::{Ending, Evidence, Session, Stand},
     verdict::{Judgement, Verdict},
 };
 
@@ -36,7 +40,12 @@ pub struct Lanes {
     started: Instant,
     /// The host's CPUs, when there is one for every lane.
     cpus: Vec<usize>,
+    /// It was told that machines cannot be forked.
+    told: AtomicBool,
 }
+
+/// A machine at its ready point, or the evidence of one that did not come so far.
+pub type Obtained = Result<Stand, Box<Evidence>>;
 
 /// Where and when one attempt is made.
 pub struct Place {
@@ -52,7 +61,7 @@ impl Lanes {
     /// Lanes of a run with so many slots, which starts now.
     pub fn new(slots: u32) -> Self {
         let cpus = Some(process::cpus()).filter(|cpus| cpus.len() == slots as usize).unwrap_or_default();
-        Self { started: Instant::now(), cpus }
+        Self { started: Instant::now(), cpus, told: AtomicBool::new(false) }
     }
 
     /// The host's CPU for the machine in a lane, if it is to keep to one.
@@ -61,6 +70,30 @@ impl Lanes {
     /// what they do. A machine that fills the host, or has it to itself, is left alone.
     pub fn cpu(&self, lane: u32, slots: u32) -> Option<usize> {
         self.cpus.get(lane as usize).copied().filter(|_| slots == 1 && self.cpus.len() > 1)
+    }
+
+    /// A machine from the pool; `None` when one has to be booted instead. The first time that none can be forked is news:
+    /// every `what`, a test or a line, boots its own then.
+    pub fn forked<'t>(
+        &self,
+        pool: &Pool,
+        session: &Session<'_>,
+        what: &str,
+        news: &Sender<News<'t>>,
+    ) -> Result<Option<Obtained>, Error> {
+        match pool.fresh(session)? {
+            Got::Stand(stand) => return Ok(Some(Ok(*stand))),
+            // A kernel that does not come up does not do so by itself either; a host that was too busy may not be.
+            Got::None(NoSnapshot::Died(evidence)) if !matches!(evidence.ending, Ending::TimedOut(_)) => {
+                return Ok(Some(Err(evidence)));
+            }
+            Got::None(NoSnapshot::Impossible(why)) if !self.told.swap(true, Ordering::Relaxed) => {
+                let note = format!("machines cannot be forked here ({why}); every {what} boots its own");
+                drop(news.send(News::Note(note)));
+            }
+            Got::None(_) => {}
+        }
+        Ok(None)
     }
 
     /// Makes one attempt and sends the news of it. `keep` is asked under what name to keep a machine that failed.
