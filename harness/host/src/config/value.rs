@@ -224,25 +224,26 @@ impl<T: Value> Visitor<'_> for One<T> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        if T::NUMBER {
-            return Err(E::invalid_type(de::Unexpected::Str(text), &self));
-        }
-        text.parse().map_err(E::custom)
+        self.read(text, false, de::Unexpected::Str(text))
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
-        if !T::NUMBER {
-            return Err(E::invalid_type(de::Unexpected::Signed(number), &self));
-        }
-        number.to_string().parse().map_err(E::custom)
+        self.read(&number.to_string(), true, de::Unexpected::Signed(number))
     }
 
     /// Only what 64 bits do not hold.
     fn visit_i128<E: de::Error>(self, number: i128) -> Result<T, E> {
-        if !T::NUMBER {
-            return Err(E::invalid_type(de::Unexpected::Other("integer"), &self));
+        self.read(&number.to_string(), true, de::Unexpected::Other("integer"))
+    }
+}
+
+impl<T: Value> One<T> {
+    /// Reads what was written as a number, or as a string.
+    fn read<E: de::Error>(self, text: &str, number: bool, seen: de::Unexpected<'_>) -> Result<T, E> {
+        if number != T::NUMBER {
+            return Err(E::invalid_type(seen, &self));
         }
-        number.to_string().parse().map_err(E::custom)
+        text.parse().map_err(E::custom)
     }
 }
 
