@@ -2,30 +2,26 @@
 //! and nothing is left behind.
 
 mod built;
+mod support;
 
 use std::{
     fs,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
-    sync::OnceLock,
+    process::{ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use steward_harness::process::Process as Child;
+use support::{fixture, text};
 use tempfile::TempDir;
 
 /// How long the harness may take to come to the point where its machines run: it may have to build its loader first.
 const START: Duration = Duration::from_secs(120);
 /// How long it may take to end once it was told to.
 const END: Duration = Duration::from_secs(20);
-
-fn fixture(name: &str) -> &'static Path {
-    static BUILT: OnceLock<std::collections::BTreeMap<String, PathBuf>> = OnceLock::new();
-    &BUILT.get_or_init(built::build)[name]
-}
 
 /// A process as the kernel lists it. The start time tells it from a later one of the same number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +95,7 @@ impl Run {
     fn start_with(fixture_name: &str, options: &[&str]) -> Self {
         let (output, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let file = fs::File::create(output.path().join("text")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_steward-harness"));
+        let mut command = support::harness();
         command
             .arg(fixture(fixture_name))
             .args(["--accel", "tcg", "--test-threads", "2"])
@@ -272,12 +268,10 @@ fn a_run_to_its_end_leaves_nothing_behind() {
 
 #[test]
 fn a_missing_emulator_is_named_with_what_to_do() {
-    let output = Command::new(env!("CARGO_BIN_EXE_steward-harness"))
-        .arg(fixture("pass"))
-        .env("STEWARD_QEMU", "/nonexistent/qemu")
-        .output()
-        .expect("the harness can be executed");
-    let text = String::from_utf8_lossy(&output.stderr);
+    let mut command = support::harness();
+    command.arg(fixture("pass")).env("STEWARD_QEMU", "/nonexistent/qemu");
+    let output = command.output().expect("the harness can be executed");
+    let text = text(&output);
     assert_eq!(output.status.code(), Some(101), "{text}");
     assert!(text.contains("/nonexistent/qemu") && text.contains("Install QEMU"), "{text}");
 }
@@ -287,10 +281,10 @@ fn a_kernel_without_tests_is_an_error_unless_it_is_only_listed() {
     let run = |list: &[&str]| {
         // Any program that the harness did not mark tests in; this one is at hand.
         let harness = env!("CARGO_BIN_EXE_steward-harness");
-        Command::new(harness).arg(harness).args(list).output().expect("the harness can be executed")
+        support::harness().arg(harness).args(list).output().expect("the harness can be executed")
     };
     let output = run(&[]);
-    let text = String::from_utf8_lossy(&output.stderr);
+    let text = text(&output);
     assert_eq!(output.status.code(), Some(101), "{text}");
     assert!(text.contains("holds no tests") && text.contains("`ktest`"), "{text}");
     let listed = run(&["--list", "--format", "terse"]);
@@ -300,7 +294,7 @@ fn a_kernel_without_tests_is_an_error_unless_it_is_only_listed() {
 #[test]
 fn a_loader_that_may_be_older_than_its_sources_is_built_before_it_is_used_and_others_are_not() {
     let run = |kernel: &Path| {
-        let output = Command::new(env!("CARGO_BIN_EXE_steward-harness"))
+        let output = support::harness()
             .arg(kernel)
             .args(["--accel", "tcg"])
             .current_dir(built::workspace())
@@ -308,7 +302,7 @@ fn a_loader_that_may_be_older_than_its_sources_is_built_before_it_is_used_and_ot
             .env_remove("STEWARD_LOADER")
             .output()
             .expect("the harness can be executed");
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        (output.status.code(), text(&output))
     };
     // Nothing is known about the loader of a target directory that holds nothing but a kernel.
     let target = tempfile::tempdir().unwrap();

@@ -2,37 +2,26 @@
 
 mod built;
 mod schema;
+mod support;
 
 use std::{
     fs,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-    sync::OnceLock,
+    path::Path,
+    process::{Command, Stdio},
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 use schema::Schema;
 use steward_harness::{process::Process, report::SCHEMA};
+use support::{fixture, text};
 use tempfile::TempDir;
 
-fn fixture(name: &str) -> &'static Path {
-    static BUILT: OnceLock<std::collections::BTreeMap<String, PathBuf>> = OnceLock::new();
-    &BUILT.get_or_init(built::build)[name]
-}
-
-/// The harness in this directory, started as if by no cargo and on no CI system.
+/// The harness in this directory.
 fn harness(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_steward-harness"));
-    for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "RUST_TEST_THREADS", "GITHUB_ACTIONS", "NO_COLOR", "NEXTEST"] {
-        command.env_remove(name);
-    }
+    let mut command = support::harness();
     command.args(arguments).current_dir(directory).stdin(Stdio::null());
     command
-}
-
-fn text(output: &Output) -> String {
-    [&output.stdout[..], &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
 }
 
 fn ran(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {

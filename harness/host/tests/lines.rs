@@ -2,29 +2,18 @@
 
 mod built;
 mod schema;
-
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
-};
+mod support;
 
 use schema::Schema;
 use serde_json::Value;
 use steward_harness::report::SCHEMA;
-
-fn fixture(name: &str) -> &'static Path {
-    static BUILT: OnceLock<std::collections::BTreeMap<String, PathBuf>> = OnceLock::new();
-    &BUILT.get_or_init(built::build)[name]
-}
+use support::{fixture, text};
 
 /// The lines that the harness prints, each held to the schema.
 fn lines(arguments: &[&str]) -> Vec<Value> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_steward-harness"));
-    let output = command.args(arguments).env_remove("CARGO_PKG_NAME").output().expect("the harness can be executed");
-    let text = String::from_utf8(output.stdout).expect("lines are UTF-8");
-    assert!(!text.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-    Schema::of(SCHEMA).lines(&text)
+    let output = support::harness().args(arguments).output().expect("the harness can be executed");
+    assert!(!output.stdout.is_empty(), "{}", text(&output));
+    Schema::of(SCHEMA).lines(&String::from_utf8(output.stdout).expect("lines are UTF-8"))
 }
 
 fn of_type<'l>(lines: &'l [Value], kind: &str) -> Vec<&'l Value> {

@@ -1,38 +1,29 @@
 //! The harness as cargo's runner: it must behave as a test program of libtest's, for `cargo test`, nextest and editors.
 
 mod built;
+mod support;
 
 use std::{
     io::Read,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-    sync::OnceLock,
+    process::{Command, Stdio},
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use steward_harness::process::Process;
+use support::{fixture, text};
 
-fn fixture(name: &str) -> &'static Path {
-    static BUILT: OnceLock<std::collections::BTreeMap<String, PathBuf>> = OnceLock::new();
-    &BUILT.get_or_init(built::build)[name]
-}
-
-/// The harness on a fixture, with these arguments, started as if by no cargo.
+/// The harness on a fixture, with these arguments.
 fn harness(name: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_steward-harness"));
-    command.arg(fixture(name)).args(arguments).env_remove("CARGO_PKG_NAME").env_remove("RUST_TEST_THREADS");
+    let mut command = support::harness();
+    command.arg(fixture(name)).args(arguments);
     command
 }
 
 fn run(name: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let output = harness(name, arguments).args(["--accel", "tcg"]).output().expect("the harness can be executed");
     (output.status.code(), text(&output))
-}
-
-fn text(output: &Output) -> String {
-    [&output.stdout[..], &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
 }
 
 /// The names of the tests that passed.
