@@ -14,6 +14,8 @@ const WRONG: &[(&str, &str)] = &[
     ("memry = 3\n", "1:1: `memry` is no key here; did you mean `machine.memory`? Known are {TOP}\n    memry = 3\n    ^^^^^"),
     ("kernel = 3\n", "1:10: invalid type: integer `3`, expected a path, such as \"target/kernel\"\n    kernel = 3\n             ^"),
     ("kernel = \"\"\n", "1:10: an empty path names no file\n    kernel = \"\"\n             ^^"),
+    ("[matrix.a]\ninitrd = \"a\\u0000b\"\n", "2:10: a path cannot hold the character U+0000\n    initrd = \"a\\u0000b\"\n             ^^^^^^^^^^"),
+    ("image = [\"ma\\u0000ke\", \"{image}\"]\n", "1:9: a program and its arguments cannot hold the character U+0000\n    image = [\"ma\\u0000ke\", \"{image}\"]\n            ^^^^^^^^^^^^^^^^^^^^^^^^^"),
     ("memory = \"64M\"\n", "1:1: `memory` is no key here; it belongs into [machine]: machine.memory = …; known are {TOP}\n    memory = \"64M\"\n    ^^^^^^"),
     ("kernle = \"a\"\n", "1:1: `kernle` is no key here; did you mean `kernel`? Known are {TOP}\n    kernle = \"a\"\n    ^^^^^^"),
     ("[machine]\nmemory = 64\n", "2:10: invalid type: integer `64`, expected an amount of memory, such as \"128M\"\n    memory = 64\n             ^^"),

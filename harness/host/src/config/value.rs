@@ -307,6 +307,9 @@ impl<'de> Visitor<'de> for Words {
         match all.first() {
             None => Err(A::Error::custom("an empty list names no program")),
             Some(program) if program.is_empty() => Err(A::Error::custom("the program's name is empty")),
+            Some(_) if named("\0") => {
+                Err(A::Error::custom("a program and its arguments cannot hold the character U+0000"))
+            }
             Some(_) if !named("{image}") => Err(A::Error::custom(
                 "no word of it has {image}, which stands for the file that the command must write",
             )),
@@ -330,7 +333,11 @@ impl Visitor<'_> for File {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<PathBuf, E> {
-        if text.is_empty() { Err(E::custom("an empty path names no file")) } else { Ok(text.into()) }
+        match text {
+            "" => Err(E::custom("an empty path names no file")),
+            text if text.contains('\0') => Err(E::custom("a path cannot hold the character U+0000")),
+            text => Ok(text.into()),
+        }
     }
 }
 
