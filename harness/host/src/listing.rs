@@ -4,13 +4,13 @@ mod relocated;
 mod subject;
 mod tier;
 
-use std::{collections::HashSet, fs, path::Path, time::Duration};
+use std::{collections::HashSet, io::Read, path::Path, time::Duration};
 
 use object::{Object, ObjectSection, ObjectSegment};
 use steward_harness_wire::layout::{self, flags};
 
 use crate::{
-    Error,
+    Error, given,
     machine::{Kind, Memory, Shape},
 };
 
@@ -102,10 +102,11 @@ impl Listing {
     /// Lists the tests of the kernel in this file. A kernel without any gives an empty listing.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file cannot be read, [`Error::Kernel`] when it or a descriptor in it is malformed, or
+    /// [`Error::Io`] when it is no regular file or cannot be read, [`Error::Kernel`] when it or a descriptor in it is malformed, or
     /// when two tests have one name.
     pub fn read(elf: &Path) -> Result<Self, Error> {
-        let bytes = fs::read(elf).map_err(Error::io(format!("reading {}", elf.display())))?;
+        let mut bytes = Vec::new();
+        given::open(elf)?.read_to_end(&mut bytes).map_err(Error::io(format!("reading {}", elf.display())))?;
         Self::parse(&bytes).map_err(|why| Error::Kernel { path: elf.into(), why })
     }
 
@@ -260,6 +261,16 @@ mod tests {
         let shape = test.needs.over(&Shape::default());
         assert_eq!(shape.to_string(), "microvm, 4 CPUs (qemu64), 64M");
         assert_eq!(listing.tests[0].needs.over(&Shape::default()), Shape::default());
+    }
+
+    #[test]
+    fn a_pipe_is_no_kernel_and_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let error = Listing::read(&pipe).unwrap_err().to_string();
+        assert!(error.contains("pipe: it is no regular file"), "{error}");
     }
 
     #[test]
