@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use quick_junit::Report;
 use rustix::process::{Pid, Signal, kill_process};
 use schema::Schema;
 use steward_harness::{process::Process, report::SCHEMA};
@@ -192,16 +193,23 @@ fn words_choose_lines_and_the_command_line_goes_over_the_file() {
 }
 
 #[test]
-fn every_line_of_json_is_one_of_the_schema_and_the_last_is_the_total() {
-    let here =
-        project(&[("steward-harness.toml", CONFIGURATION), ("lines.txt", "status 0\n#: expect ktap\nktap fail\n")]);
-    let output = harness(here.path(), &["run", "--json"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-    let lines = String::from_utf8(output.stdout).unwrap();
-    let values = schema().lines(&lines);
-    let total = values.last().unwrap();
-    let counts = ["passed", "failed", "skipped"].map(|key| total[key].as_u64());
-    assert_eq!((total["type"].as_str(), counts), (Some("total"), [Some(2), Some(1), Some(1)]), "{lines}");
+fn every_line_of_json_is_one_of_the_schema_the_last_is_the_total_and_junit_agrees() {
+    let script = "status 0\n#: expect ktap\n#: name a <b> & \"c\" ]]>\nktap fail\n";
+    let here = project(&[("steward-harness.toml", CONFIGURATION), ("lines.txt", script)]);
+    for (words, status, expected) in [(&[][..], 1, [2, 1, 1]), (&["status"], 0, [1, 0, 0])] {
+        let arguments = [&["run", "--json", "--junit", "j.xml"], words].concat();
+        let output = harness(here.path(), &arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{}", text(&output));
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let values = schema().lines(&lines);
+        let total = values.last().unwrap();
+        let counts = ["passed", "failed", "skipped"].map(|key| total[key].as_u64().unwrap());
+        assert_eq!((total["type"].as_str(), counts), (Some("total"), expected), "{lines}");
+        let junit = Report::deserialize_from_str(&fs::read_to_string(here.path().join("j.xml")).unwrap()).unwrap();
+        let skipped: usize = junit.test_suites.iter().map(|suite| suite.skipped).sum();
+        let told = [junit.tests - junit.failures - skipped, junit.failures, skipped];
+        assert_eq!(told.map(|count| count as u64), expected, "{junit:?}");
+    }
 }
 
 #[test]
