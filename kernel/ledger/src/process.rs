@@ -1,0 +1,87 @@
+//! Names of processes and loans.
+
+use core::fmt;
+
+/// A process: a slot, and how many had that slot before it. So a slot that is used again is never mistaken for the
+/// process that died.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId {
+    slot: u16,
+    generation: u32,
+}
+
+impl ProcessId {
+    /// The kernel itself. It never dies, and has no quota.
+    pub const KERNEL: Self = Self { slot: 1, generation: 0 };
+
+    /// The process of that slot and generation. It need not exist.
+    #[must_use]
+    pub const fn from_parts(slot: u16, generation: u32) -> Self {
+        Self { slot, generation }
+    }
+
+    /// Its slot; 0 is nobody's.
+    #[must_use]
+    pub const fn slot(self) -> u16 {
+        self.slot
+    }
+
+    /// How many processes had the slot before it.
+    #[must_use]
+    pub const fn generation(self) -> u32 {
+        self.generation
+    }
+}
+
+impl fmt::Debug for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {self}")
+    }
+}
+
+impl fmt::Display for ProcessId {
+    /// Slot and generation, as in `7.1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.slot, self.generation)
+    }
+}
+
+/// A loan: the place of its record, and how many had that place before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LoanId {
+    index: u32,
+    generation: u32,
+}
+
+impl LoanId {
+    /// The loan of that place and generation. It need not exist.
+    #[must_use]
+    pub const fn from_parts(index: u32, generation: u32) -> Self {
+        Self { index, generation }
+    }
+
+    /// The place of its record.
+    #[must_use]
+    pub const fn index(self) -> u32 {
+        self.index
+    }
+
+    /// How many loans had that place before it.
+    #[must_use]
+    pub const fn generation(self) -> u32 {
+        self.generation
+    }
+}
+
+impl fmt::Debug for LoanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "loan {self}")
+    }
+}
+
+impl fmt::Display for LoanId {
+    /// Index and generation, as in `12.3`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.index, self.generation)
+    }
+}
