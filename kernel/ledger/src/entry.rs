@@ -2,6 +2,8 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::{Error, atomic::Cell};
+
 /// Most shared loans of one key.
 pub const MOST_SHARED: u32 = (1 << SHARED_BITS) - 1;
 /// Most pins of one key by which devices read.
@@ -15,6 +17,10 @@ const READS_SHIFT: u32 = SHARED_SHIFT + SHARED_BITS;
 const WRITES: u64 = 1 << (READS_SHIFT + READS_BITS);
 const LENT_MUT: u64 = WRITES << 1;
 const BUSY: u64 = LENT_MUT << 1;
+
+/// Of the second word, 32 bits name a loan and 8 belong to the key's own world. Audits count in the rest.
+const TALLY_SHIFT: u32 = 40;
+const _: () = assert!(u64::BITS - TALLY_SHIFT >= SHARED_BITS);
 
 /// What may be done with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,22 +158,80 @@ impl Entry {
     ///
     /// # Errors
     /// What `rule` answers; the key is then not claimed.
-    pub fn claim<E>(&self, rule: impl Fn(Word) -> Result<(), E>, mut relax: impl FnMut()) -> Result<Claim<'_>, E> {
-        let mut word = Word(self.word.load(Ordering::Relaxed));
-        loop {
-            if word.is_busy() {
-                relax();
-                word = Word(self.word.load(Ordering::Relaxed));
-                continue;
-            }
-            rule(word)?;
-            // Acquire: pairs with the Release in `Claim::commit`, so that the note belongs to the word.
-            match self.word.compare_exchange_weak(word.0, word.0 | BUSY, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return Ok(Claim { entry: self, word }),
-                Err(now) => word = Word(now),
-            }
+    pub fn claim<E>(&self, rule: impl Fn(Word) -> Result<(), E>, relax: impl FnMut()) -> Result<Claim<'_>, E> {
+        let word = claim(&self.word, rule, relax)?;
+        Ok(Claim { entry: self, word })
+    }
+
+    /// The same without a guard, for ranges: who calls this calls [`Entry::settle`] in the end.
+    pub(crate) fn seize(&self, rule: impl Fn(Word) -> Result<Word, Error>, relax: impl FnMut()) -> Result<(), Error> {
+        claim(&self.word, |word| rule(word).map(drop), relax).map(drop)
+    }
+
+    /// Ends what [`Entry::seize`] began.
+    pub(crate) fn settle(&self, word: Word) {
+        settle(&self.word, word);
+    }
+
+    /// Whether the key may be of interest to who looks for those of `slot`: it is that process's, or somebody is at it.
+    pub(crate) fn may_be_of(&self, slot: u16) -> bool {
+        // SeqCst: pairs with the one in `claim`. Who says that a process dies, and then finds a key neither claimed
+        // nor the process's, knows that whoever claims it later sees the death.
+        let word = Word(self.word.load(Ordering::SeqCst));
+        word.is_busy() || word.owner() == slot
+    }
+
+    /// Index of the innermost mutable loan. It means something while the key is lent mutably.
+    pub(crate) fn holder(&self) -> u32 {
+        self.note.load(Ordering::Relaxed) as u32
+    }
+
+    /// Sets the innermost mutable loan. Only who has claimed the key may.
+    pub(crate) fn set_holder(&self, index: u32) {
+        let rest = self.note.load(Ordering::Relaxed) & !u64::from(u32::MAX);
+        self.note.store(rest | u64::from(index), Ordering::Relaxed);
+    }
+
+    /// What an audit counted here.
+    pub(crate) fn tally(&self) -> u32 {
+        (self.note.load(Ordering::Relaxed) >> TALLY_SHIFT) as u32
+    }
+
+    /// Notes what an audit counts. Only for audits, which nobody disturbs.
+    pub(crate) fn set_tally(&self, tally: u32) {
+        let rest = self.note.load(Ordering::Relaxed) & ((1 << TALLY_SHIFT) - 1);
+        self.note.store(rest | u64::from(tally) << TALLY_SHIFT, Ordering::Relaxed);
+    }
+}
+
+/// Claims the key whose word this is; the word as it was. What [`Entry::claim`] does, for any kind of cell.
+pub(crate) fn claim<E>(
+    cell: &impl Cell,
+    rule: impl Fn(Word) -> Result<(), E>,
+    mut relax: impl FnMut(),
+) -> Result<Word, E> {
+    let mut word = Word(cell.load(Ordering::Relaxed));
+    loop {
+        if word.is_busy() {
+            relax();
+            word = Word(cell.load(Ordering::Relaxed));
+            continue;
+        }
+        rule(word)?;
+        // SeqCst: its acquiring half pairs with the Release in `settle`, so that the note belongs to the word. The
+        // rest pairs with `Account::begin_dying`: who claims a key and then sees its process alive is seen by the
+        // walk that follows the process's death (`Entry::may_be_of`).
+        match cell.exchange(word.0, word.0 | BUSY, Ordering::SeqCst) {
+            Ok(_) => return Ok(word),
+            Err(now) => word = Word(now),
         }
     }
+}
+
+/// Gives a claimed key back with this word.
+pub(crate) fn settle(cell: &impl Cell, word: Word) {
+    // Release: pairs with the acquiring half of the exchange in `claim`.
+    cell.store(word.0, Ordering::Release);
 }
 
 /// A key that nobody else changes until this is dropped. What is not committed stays as it was.
@@ -204,8 +268,7 @@ impl Claim<'_> {
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        // Release: pairs with the Acquire in `Entry::claim`.
-        self.entry.word.store(self.word.0, Ordering::Release);
+        settle(&self.entry.word, self.word);
     }
 }
 

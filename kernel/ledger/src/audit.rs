@@ -1,0 +1,257 @@
+//! Whether the ledger agrees with itself.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use crate::{
+    Entry, Extent, Kind, Ledger, Life, LoanId, LoanSlot, ProcessId, Word,
+    key::Keys,
+    loan::{NONE, Phase, Slots},
+};
+
+/// Where one part of the ledger contradicts another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say where it is, what is counted there, and what was found")]
+pub enum Difference {
+    /// A key's count of shared loans, and how many there are.
+    Shared { key: usize, counted: u32, found: u32 },
+    /// A key does not lead to the mutable loan that has it.
+    Holder { key: usize, loan: LoanId },
+    /// A key is lent mutably, and there is no such loan of it.
+    NoHolder { key: usize },
+    /// A key is lent by somebody who does not own it.
+    Lender { key: usize, loan: LoanId },
+    /// A key has a writer, and is shared or read.
+    Excluded { key: usize },
+    /// A key is in use without an owner, or its owner does not exist.
+    Owner { key: usize, slot: u16 },
+    /// A dead process's key is in no use, and was not freed.
+    Unfreed { key: usize },
+    /// Keys' pins, and those that loans and owners have, each counted once for each key.
+    Pins { counted: u64, found: u64 },
+    /// How many keys a process owns.
+    Owned { process: ProcessId, counted: u32, found: u32 },
+    /// How many keys a process has borrowed.
+    Borrowed { process: ProcessId, counted: u32, found: u32 },
+    /// How many loans a process has borrowed by.
+    Loans { process: ProcessId, counted: u32, found: u32 },
+    /// The list of what a process has borrowed, and what there is.
+    List { process: ProcessId, counted: u32, found: u32 },
+    /// A loan's place below another is wrong: depth, root, keys, kind, deadline or lender.
+    Tree { loan: LoanId },
+    /// A loan is active below one that has ended, or has ended and nothing keeps it.
+    Phase { loan: LoanId },
+    /// How many loans wait for their deadlines.
+    Deadlines { counted: u32, found: u32 },
+    /// Slots in all, and those that are free or in use.
+    Slots { counted: u32, found: u32 },
+}
+
+const OWNED: usize = 0;
+const BORROWED: usize = 1;
+const LOANS: usize = 2;
+
+impl Ledger<'_> {
+    /// Counts everything again from the records, and reports each difference. Nobody may change anything meanwhile.
+    pub fn audit(&self, mut report: impl FnMut(Difference)) {
+        let report = &mut report;
+        for account in self.accounts {
+            account.tally.iter().for_each(|tally| tally.store(0, Relaxed));
+        }
+        let mut records = Records::default();
+        for index in self.pool.indices() {
+            let slot = self.pool.slot(index);
+            match slot.meta().phase() {
+                Phase::Free => {}
+                Phase::Extension => records.extensions += 1,
+                Phase::Active | Phase::Ending | Phase::Waiting => self.audit_loan(index, slot, &mut records, report),
+            }
+        }
+        let mut pins = 0;
+        for span in self.table.spans() {
+            for key in span.keys.start..span.keys.start + span.keys.count {
+                let entry = self.table.entry(key).expect("spans have entries");
+                pins += u64::from(entry.word().reads()) + u64::from(entry.word().writes());
+                self.audit_key(key, entry, report);
+            }
+        }
+        self.audit_sums(pins, &records, report);
+        for slot in 0..self.accounts.len() {
+            self.audit_account(slot as u16, report);
+        }
+    }
+
+    fn audit_loan(&self, index: u32, slot: &LoanSlot, records: &mut Records, report: &mut impl FnMut(Difference)) {
+        let loan = self.loan_at(index);
+        records.loans += 1;
+        records.pinned += slot.pinned.load(Relaxed);
+        records.due += u32::from(slot.bucket.load(Relaxed) != NONE);
+        records.extents += slot.extent_count().div_ceil(LoanSlot::EXTENTS as u32) - 1;
+        let tally = &self.account(slot.borrower().slot()).tally;
+        tally[BORROWED].fetch_add(slot.keys(), Relaxed);
+        tally[LOANS].fetch_add(1, Relaxed);
+        if !self.tree_is_right(loan, slot) {
+            report(Difference::Tree { loan });
+        }
+        let is_kept = slot.pins.load(Relaxed) > 0 || slot.first_child.load(Relaxed) != NONE;
+        let parent = self.pool.get(slot.parent.load(Relaxed));
+        let is_right = match slot.meta().phase() {
+            Phase::Active => parent.is_none_or(|parent| parent.meta().phase() == Phase::Active),
+            phase => phase == Phase::Waiting && is_kept,
+        };
+        if !is_right {
+            report(Difference::Phase { loan });
+        }
+        let owner = self.pool.slot(slot.root().index()).lender().slot();
+        for key in keys_of(Keys::record(&self.pool, slot)) {
+            let entry = self.table.entry(key).expect("records are of keys of the table");
+            if entry.word().owner() != owner {
+                report(Difference::Lender { key, loan });
+            }
+            match slot.kind() {
+                Kind::Shared => entry.set_tally(entry.tally() + 1),
+                Kind::Mut if self.leads_to(entry, index) => {}
+                Kind::Mut => report(Difference::Holder { key, loan }),
+            }
+        }
+    }
+
+    /// Whether a loan's place below another, and in its list of those below, is right.
+    fn tree_is_right(&self, loan: LoanId, slot: &LoanSlot) -> bool {
+        let parent_index = slot.parent.load(Relaxed);
+        let Some(parent) = self.pool.get(parent_index) else {
+            return slot.depth() == 1 && slot.root() == loan && slot.may_end() == slot.is_revocable();
+        };
+        let mut child = parent.first_child.load(Relaxed);
+        while child != NONE && child != loan.index() {
+            child = self.pool.slot(child).next_sibling.load(Relaxed);
+        }
+        let mine = Keys::record(&self.pool, slot);
+        child == loan.index()
+            && parent.meta().is_loan()
+            && parent.root() == slot.root()
+            && u32::from(slot.depth()) == u32::from(parent.depth()) + 1
+            && slot.lender() == parent.borrower()
+            && (parent.kind(), slot.kind()) != (Kind::Shared, Kind::Mut)
+            && (slot.may_end() || !(parent.may_end() || slot.is_revocable()))
+            && parent.deadline().is_none_or(|latest| slot.deadline().is_some_and(|deadline| deadline <= latest))
+            && mine.iter().all(|extent| Keys::record(&self.pool, parent).contain(&[extent]))
+    }
+
+    /// Whether the key's innermost mutable loan is that one, or one below it.
+    fn leads_to(&self, entry: &Entry, loan: u32) -> bool {
+        let mut index = entry.holder();
+        let mut steps = 0;
+        while entry.word().is_lent_mut() && index != loan && steps <= u32::from(u8::MAX) {
+            let Some(slot) = self.pool.get(index).filter(|slot| slot.meta().is_loan()) else { return false };
+            index = slot.parent.load(Relaxed);
+            steps += 1;
+        }
+        entry.word().is_lent_mut() && index == loan
+    }
+
+    fn audit_key(&self, key: usize, entry: &Entry, report: &mut impl FnMut(Difference)) {
+        let word = entry.word();
+        let (counted, found) = (word.shared(), entry.tally());
+        if found > 0 {
+            entry.set_tally(0);
+        }
+        if counted != found {
+            report(Difference::Shared { key, counted, found });
+        }
+        if word.is_lent_mut() {
+            let holder = self.pool.get(entry.holder()).filter(|slot| slot.meta().is_loan());
+            let is_right = |slot: &&LoanSlot| {
+                slot.kind() == Kind::Mut && Keys::record(&self.pool, slot).contain(&[Extent::one(key)])
+            };
+            if holder.filter(is_right).is_none() {
+                report(Difference::NoHolder { key });
+            }
+        }
+        if word.writes() && (word.shared() > 0 || word.reads() > 0) {
+            report(Difference::Excluded { key });
+        }
+        self.audit_owner(key, word, report);
+    }
+
+    fn audit_owner(&self, key: usize, word: Word, report: &mut impl FnMut(Difference)) {
+        let slot = word.owner();
+        if slot == 0 {
+            if word.is_in_use() {
+                report(Difference::Owner { key, slot });
+            }
+            return;
+        }
+        let Some(account) = self.accounts.get(usize::from(slot)) else {
+            return report(Difference::Owner { key, slot });
+        };
+        account.tally[OWNED].fetch_add(1, Relaxed);
+        match account.standing().life() {
+            Life::Live => {}
+            Life::Dying | Life::Estate if word.is_in_use() => {}
+            Life::Dying | Life::Estate => report(Difference::Unfreed { key }),
+            Life::Vacant => report(Difference::Owner { key, slot }),
+        }
+    }
+
+    fn audit_sums(&self, pins: u64, records: &Records, report: &mut impl FnMut(Difference)) {
+        let by_owners: u64 = self.accounts.iter().map(|account| account.pinned.load(Relaxed)).sum();
+        if pins != records.pinned + by_owners {
+            report(Difference::Pins { counted: pins, found: records.pinned + by_owners });
+        }
+        let due = self.deadlines.lock().count();
+        if due != records.due {
+            report(Difference::Deadlines { counted: due, found: records.due });
+        }
+        let (counted, found) = (self.pool.len(), self.pool.count_free() + records.loans + records.extents);
+        if counted != found || records.extents != records.extensions {
+            report(Difference::Slots { counted, found });
+        }
+    }
+
+    fn audit_account(&self, slot: u16, report: &mut impl FnMut(Difference)) {
+        let account = self.account(slot);
+        let process = account.process(slot);
+        let inner = account.lock();
+        let tally = |what: usize| account.tally[what].load(Relaxed);
+        let (counted, found) = (account.standing().owned(), tally(OWNED));
+        if counted != found {
+            report(Difference::Owned { process, counted, found });
+        }
+        let (counted, found) = (inner.borrowed, tally(BORROWED));
+        if counted != found {
+            report(Difference::Borrowed { process, counted, found });
+        }
+        let (counted, found) = (inner.loans, tally(LOANS));
+        if counted != found {
+            report(Difference::Loans { process, counted, found });
+        }
+        let records = || self.pool.indices().map(|index| self.pool.slot(index));
+        let is_listed = |slot: &&LoanSlot| slot.meta().phase() == Phase::Active && slot.borrower() == process;
+        // Most processes have borrowed nothing, and a pass over all records is long.
+        let found = if found == 0 { 0 } else { records().filter(is_listed).count() as u32 };
+        let mut counted = 0;
+        let mut index = inner.first_held;
+        while index != NONE && counted <= found {
+            counted += u32::from(is_listed(&self.pool.slot(index)));
+            index = self.pool.slot(index).next_held.load(Relaxed);
+        }
+        if counted != found || index != NONE {
+            report(Difference::List { process, counted, found });
+        }
+    }
+}
+
+/// What the records come to.
+#[derive(Default)]
+struct Records {
+    loans: u32,
+    extensions: u32,
+    /// How many extensions the loans need.
+    extents: u32,
+    pinned: u64,
+    due: u32,
+}
+
+fn keys_of(keys: Keys<'_>) -> impl Iterator<Item = usize> {
+    keys.iter().flat_map(|extent| extent.start..extent.start + extent.count)
+}

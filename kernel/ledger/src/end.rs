@@ -1,0 +1,227 @@
+//! How loans end.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use crate::{
+    Change, Effects, Error, Instant, Kind, Ledger, LoanId, LoanSlot, Operation, ProcessId,
+    key::Keys,
+    ledger::Tree,
+    loan::{NONE, Phase, Slots},
+    rules,
+};
+
+impl Ledger<'_> {
+    /// The borrower gives a loan back, with all that it lent on.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the process does not live, [`Error::NotBorrowed`] unless the loan is active and its own.
+    pub fn give_back(
+        &self,
+        borrower: ProcessId,
+        loan: LoanId,
+        effects: &mut (impl Effects + ?Sized),
+    ) -> Result<(), Error> {
+        self.live(borrower)?;
+        let (mut tree, slot) = self.lock_active(loan, effects).ok_or(Error::NotBorrowed)?;
+        if slot.borrower() != borrower {
+            return Err(Error::NotBorrowed);
+        }
+        self.end(&mut tree, loan.index(), Operation::Return, effects);
+        Ok(())
+    }
+
+    /// The lender takes a loan back that it lent revocably, with all that was lent on.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the process does not live, [`Error::NotBorrowed`] unless the loan is active and was
+    /// itself lent revocably, [`Error::NotOwner`] unless the process is its lender.
+    pub fn revoke(&self, lender: ProcessId, loan: LoanId, effects: &mut (impl Effects + ?Sized)) -> Result<(), Error> {
+        self.live(lender)?;
+        let (mut tree, slot) = self.lock_active(loan, effects).ok_or(Error::NotBorrowed)?;
+        if !slot.is_revocable() {
+            return Err(Error::NotBorrowed);
+        }
+        if slot.lender() != lender {
+            return Err(Error::NotOwner);
+        }
+        self.end(&mut tree, loan.index(), Operation::Revoke, effects);
+        Ok(())
+    }
+
+    /// Tells the ledger the time, and ends every loan whose deadline is not later. A time before one that it was told
+    /// is taken for that. How many loans were ended; those lent on from them are not counted.
+    pub fn expire(&self, now: Instant, effects: &mut (impl Effects + ?Sized)) -> usize {
+        let now = now.max(Instant::from_nanoseconds(self.now.fetch_max(now.nanoseconds(), Relaxed)));
+        let mut ended = 0;
+        loop {
+            let due = self.deadlines.lock().take_due(&self.pool, now);
+            let Some(loan) = due else { return ended };
+            // It may just have been ended otherwise.
+            if let Some((mut tree, _)) = self.lock_active(loan, effects) {
+                self.end(&mut tree, loan.index(), Operation::Expire, effects);
+                ended += 1;
+            }
+        }
+    }
+
+    /// Ends an active loan and all below it. They stop being active before anything else happens; then each loses its
+    /// access, those below before those above.
+    pub(crate) fn end(
+        &self,
+        tree: &mut Tree<'_>,
+        top: u32,
+        operation: Operation,
+        effects: &mut (impl Effects + ?Sized),
+    ) {
+        let mut next = self.leaf_below(top);
+        if next == top {
+            return self.close(tree, top, operation, effects);
+        }
+        let mut index = top;
+        while index != NONE {
+            let slot = self.pool.slot(index);
+            if slot.meta().phase() == Phase::Active {
+                slot.set_phase(Phase::Ending);
+            }
+            index = self.next_downward(index, top);
+        }
+        loop {
+            let index = next;
+            let slot = self.pool.slot(index);
+            // Closing may end the record, so the way on is asked for before.
+            next = match slot.next_sibling.load(Relaxed) {
+                NONE => slot.parent.load(Relaxed),
+                sibling => self.leaf_below(sibling),
+            };
+            if slot.meta().phase() == Phase::Ending {
+                self.close(tree, index, operation, effects);
+            }
+            if index == top {
+                return;
+            }
+        }
+    }
+
+    /// The first loan of a subtree in the order in which those below come before those above.
+    fn leaf_below(&self, top: u32) -> u32 {
+        let mut index = top;
+        loop {
+            match self.pool.slot(index).first_child.load(Relaxed) {
+                NONE => return index,
+                child => index = child,
+            }
+        }
+    }
+
+    /// The next loan of the subtree of `top` in the order in which those above come before those below.
+    fn next_downward(&self, index: u32, top: u32) -> u32 {
+        let child = self.pool.slot(index).first_child.load(Relaxed);
+        if child != NONE {
+            return child;
+        }
+        let mut index = index;
+        while index != top {
+            let slot = self.pool.slot(index);
+            match slot.next_sibling.load(Relaxed) {
+                NONE => index = slot.parent.load(Relaxed),
+                sibling => return sibling,
+            }
+        }
+        NONE
+    }
+
+    /// Takes the borrower's access away, and finishes the loan if nothing keeps it.
+    fn close(&self, tree: &mut Tree<'_>, index: u32, operation: Operation, effects: &mut (impl Effects + ?Sized)) {
+        let slot = self.pool.slot(index);
+        let keys = Keys::record(&self.pool, slot);
+        let _always = self.seize(keys, |_, word| Ok(word), effects);
+        effects.apply(&self.ending(operation, index, slot));
+        if slot.deadline().is_some() {
+            self.deadlines.lock().remove(&self.pool, slot);
+        }
+        if is_idle(slot) {
+            return self.finish_seized(tree, index, true, effects);
+        }
+        self.unseize(keys);
+        self.account(slot.borrower().slot()).lock().let_go(&self.pool, slot);
+        slot.set_phase(Phase::Waiting);
+    }
+
+    /// Finishes a loan that waited, and those above it that waited for it.
+    pub(crate) fn finish_waiting(&self, tree: &mut Tree<'_>, index: u32, effects: &mut (impl Effects + ?Sized)) {
+        let mut index = index;
+        while index != NONE {
+            let slot = self.pool.slot(index);
+            if slot.meta().phase() != Phase::Waiting || !is_idle(slot) {
+                return;
+            }
+            let parent = slot.parent.load(Relaxed);
+            let _always = self.seize(Keys::record(&self.pool, slot), |_, word| Ok(word), effects);
+            self.finish_seized(tree, index, false, effects);
+            index = parent;
+        }
+    }
+
+    /// Gives the keys, which are claimed, back to the lender, and drops the record.
+    fn finish_seized(&self, tree: &mut Tree<'_>, index: u32, is_held: bool, effects: &mut (impl Effects + ?Sized)) {
+        let slot = self.pool.slot(index);
+        let keys = Keys::record(&self.pool, slot);
+        effects.apply(&self.ending(Operation::Finish, index, slot));
+        // All keys of a tree have the same owner. Its death either is seen here, now that they are claimed, or finds
+        // them as they are settled.
+        let owner = tree.slot.lender();
+        let is_dead = !self.account(owner.slot()).is_live(owner);
+        let parent = slot.parent.load(Relaxed);
+        match slot.kind() {
+            Kind::Shared => self.settle(keys, |_, word| rules::end_shared(word)),
+            Kind::Mut if parent == NONE => self.settle(keys, |_, word| rules::end_mut(word, false)),
+            Kind::Mut => self.settle(keys, |entry, word| {
+                entry.set_holder(parent);
+                rules::end_mut(word, true)
+            }),
+        }
+        if is_dead {
+            self.sweep(owner, keys, effects);
+        }
+        self.unlink(slot, parent);
+        let account = self.account(slot.borrower().slot());
+        let mut inner = account.lock();
+        if is_held {
+            inner.let_go(&self.pool, slot);
+        }
+        inner.uncharge(slot.keys());
+        account.vacate(&inner);
+        drop(inner);
+        tree.gone |= index == tree.index;
+        self.pool.push(index);
+    }
+
+    fn unlink(&self, slot: &LoanSlot, parent: u32) {
+        if parent == NONE {
+            return;
+        }
+        let next = slot.next_sibling.load(Relaxed);
+        let previous = slot.previous_sibling.load(Relaxed);
+        match previous {
+            NONE => self.pool.slot(parent).first_child.store(next, Relaxed),
+            previous => self.pool.slot(previous).next_sibling.store(next, Relaxed),
+        }
+        if next != NONE {
+            self.pool.slot(next).previous_sibling.store(previous, Relaxed);
+        }
+    }
+
+    fn ending<'c>(&'c self, operation: Operation, index: u32, slot: &'c LoanSlot) -> Change<'c> {
+        let keys = Keys::record(&self.pool, slot);
+        Change {
+            loan: Some(LoanId::from_parts(index, slot.meta().generation())),
+            kind: Some(slot.kind()),
+            ..Change::of_keys(operation, keys, Some(slot.borrower()), Some(slot.lender()))
+        }
+    }
+}
+
+/// Whether nothing keeps the record of a loan that has ended.
+fn is_idle(slot: &LoanSlot) -> bool {
+    slot.pins.load(Relaxed) == 0 && slot.first_child.load(Relaxed) == NONE
+}

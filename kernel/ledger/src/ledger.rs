@@ -1,0 +1,291 @@
+//! The ledger as a whole: its parts, its processes, and the steps that operations are made of.
+
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use spin::Mutex;
+
+use crate::{
+    Account, Effects, Entry, Error, Extent, Instant, Life, LoanId, LoanSlot, ProcessId, Quota, Table, Window, Word,
+    deadline::Deadlines,
+    key::Keys,
+    loan::{Phase, Slots},
+    pool::Pool,
+    rules,
+};
+
+/// Who owns what, who has borrowed it, and until when. Shared by all CPUs.
+///
+/// Every operation asks in the same order, and changes nothing unless all answers are good: whether the arguments make
+/// sense, whether who acts and the other one live, about the loan it names, what the recipient accepts, quotas and
+/// room, what the effects need, and then each key in ascending order.
+#[derive(Debug)]
+pub struct Ledger<'a> {
+    pub(crate) table: Table<'a>,
+    pub(crate) accounts: &'a [Account],
+    pub(crate) pool: Pool<'a>,
+    pub(crate) deadlines: Mutex<Deadlines>,
+    pub(crate) now: AtomicU64,
+}
+
+impl<'a> Ledger<'a> {
+    /// A ledger for the keys of `table`, with the kernel as its only process. `accounts` has a slot for each process,
+    /// of which 0 stays empty and 1 is the kernel's. There is no room for loans yet: see [`Ledger::grow`].
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there are fewer than two accounts or more than 65536, or the kernel's was used before.
+    pub fn new(table: Table<'a>, accounts: &'a [Account]) -> Result<Self, Error> {
+        if accounts.len() > usize::from(u16::MAX) + 1 {
+            return Err(Error::Invalid);
+        }
+        let kernel = accounts.get(usize::from(ProcessId::KERNEL.slot())).ok_or(Error::Invalid)?;
+        let anything = Window { revocable: true, shortest: Some(0), ..Window::default() };
+        if kernel.begin(ProcessId::KERNEL.slot(), Quota::NONE, anything) != Some(ProcessId::KERNEL) {
+            return Err(Error::Invalid);
+        }
+        let deadlines = Mutex::new(Deadlines::new());
+        Ok(Self { table, accounts, pool: Pool::new(), deadlines, now: AtomicU64::new(0) })
+    }
+
+    /// Adds room for loans.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] when there is room for about a million already; nothing was added.
+    pub fn grow(&self, slots: &'a [LoanSlot]) -> Result<(), Error> {
+        self.pool.grow(slots)
+    }
+
+    /// How many slots for loans there are, with or without one.
+    #[must_use]
+    pub fn loan_slots(&self) -> u32 {
+        self.pool.len()
+    }
+
+    /// The entries of the keys.
+    #[must_use]
+    pub const fn table(&self) -> &Table<'a> {
+        &self.table
+    }
+
+    /// A new process, in the lowest slot that is vacant.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] if there is none.
+    pub fn admit(&self, quota: Quota, window: Window) -> Result<ProcessId, Error> {
+        let slots = usize::from(ProcessId::KERNEL.slot()) + 1..self.accounts.len();
+        slots.into_iter().find_map(|slot| self.admit_at(slot as u16, quota, window).ok()).ok_or(Error::NoMemory)
+    }
+
+    /// A new process in this slot.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there is no such slot, [`Error::NoMemory`] if it is not vacant.
+    pub fn admit_at(&self, slot: u16, quota: Quota, window: Window) -> Result<ProcessId, Error> {
+        let account = self.accounts.get(usize::from(slot)).filter(|_| slot > 0).ok_or(Error::Invalid)?;
+        account.begin(slot, quota, window).ok_or(Error::NoMemory)
+    }
+
+    /// Sets what a process accepts from now on.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it does not live.
+    pub fn set_window(&self, process: ProcessId, window: Window) -> Result<(), Error> {
+        let account = self.live(process)?;
+        let mut inner = account.lock();
+        self.live(process)?;
+        inner.window = window;
+        Ok(())
+    }
+
+    /// Sets the most that a process may have from now on; it keeps what it has. The kernel's is not changed.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it does not live, or is the kernel.
+    pub fn set_quota(&self, process: ProcessId, quota: Quota) -> Result<(), Error> {
+        let account = self.live(process)?;
+        let mut inner = account.lock();
+        self.live(process)?;
+        if process == ProcessId::KERNEL {
+            return Err(Error::Invalid);
+        }
+        inner.quota = quota;
+        account.set_quota_owned(quota.owned);
+        Ok(())
+    }
+
+    /// How far the process is; that of a later one in its slot is not its own, so a name that is out of date is
+    /// [`Life::Vacant`].
+    #[must_use]
+    pub fn life(&self, process: ProcessId) -> Life {
+        let standing = self.accounts.get(usize::from(process.slot())).map(Account::standing);
+        standing.filter(|standing| standing.generation() == process.generation()).map_or(Life::Vacant, |now| now.life())
+    }
+
+    /// The time that the ledger was last told.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        Instant::from_nanoseconds(self.now.load(Relaxed))
+    }
+
+    pub(crate) fn account(&self, slot: u16) -> &'a Account {
+        &self.accounts[usize::from(slot)]
+    }
+
+    /// The account of a live process.
+    pub(crate) fn live(&self, process: ProcessId) -> Result<&'a Account, Error> {
+        let account = self.accounts.get(usize::from(process.slot())).ok_or(Error::Invalid)?;
+        if account.is_live(process) { Ok(account) } else { Err(Error::Invalid) }
+    }
+
+    /// The account of a live process that is not `actor`.
+    pub(crate) fn other(&self, actor: ProcessId, process: ProcessId) -> Result<&'a Account, Error> {
+        if actor == process { Err(Error::Invalid) } else { self.live(process) }
+    }
+
+    /// Claims all keys, or none.
+    pub(crate) fn seize(
+        &self,
+        keys: Keys<'_>,
+        rule: impl Fn(&Entry, Word) -> Result<Word, Error>,
+        effects: &mut (impl Effects + ?Sized),
+    ) -> Result<(), Error> {
+        let mut claimed = 0;
+        for extent in keys.iter() {
+            for entry in self.entries(extent) {
+                if let Err(error) = entry.seize(|word| rule(entry, word), || effects.relax()) {
+                    self.settle_first(keys, claimed);
+                    return Err(error);
+                }
+                claimed += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits what was seized, each key with the word that `next` makes of the one it has.
+    pub(crate) fn settle(&self, keys: Keys<'_>, next: impl Fn(&Entry, Word) -> Word) {
+        for extent in keys.iter() {
+            for entry in self.entries(extent) {
+                entry.settle(next(entry, entry.word()));
+            }
+        }
+    }
+
+    /// Gives back what was seized, as it was.
+    pub(crate) fn unseize(&self, keys: Keys<'_>) {
+        self.settle(keys, |_, word| word);
+    }
+
+    #[cold]
+    fn settle_first(&self, keys: Keys<'_>, mut claimed: usize) {
+        for extent in keys.iter() {
+            for entry in self.entries(extent) {
+                if claimed == 0 {
+                    return;
+                }
+                claimed -= 1;
+                entry.settle(entry.word());
+            }
+        }
+    }
+
+    fn entries(&self, extent: Extent) -> &'a [Entry] {
+        self.table.entries(extent).expect("extents are checked before they are used")
+    }
+
+    /// Counts keys as no longer owned by whoever has, or had, the slot.
+    pub(crate) fn uncount_owned(&self, slot: u16, keys: u32) {
+        let account = self.account(slot);
+        if account.uncount_owned(keys) {
+            account.vacate(&account.lock());
+        }
+    }
+
+    /// Frees those of the keys that are a dead process's and that nobody uses any more.
+    pub(crate) fn sweep(&self, dead: ProcessId, keys: Keys<'_>, effects: &mut (impl Effects + ?Sized)) {
+        for extent in keys.iter() {
+            let mut run = Extent { start: extent.start, count: 0 };
+            for (key, entry) in (extent.start..).zip(self.entries(extent)) {
+                if self.sweep_one(dead, entry, effects) {
+                    run.count += 1;
+                    continue;
+                }
+                self.swept(dead, run, effects);
+                run = Extent { start: key + 1, count: 0 };
+            }
+            self.swept(dead, run, effects);
+        }
+    }
+
+    fn sweep_one(&self, dead: ProcessId, entry: &Entry, effects: &mut (impl Effects + ?Sized)) -> bool {
+        let rule = |word| rules::pass_on(word, dead.slot(), 0);
+        if !entry.may_be_of(dead.slot()) || entry.seize(rule, || effects.relax()).is_err() {
+            return false;
+        }
+        // The slot may have passed on to another process meanwhile, which may have taken this key.
+        let is_of_dead = self.account(dead.slot()).standing().generation() == dead.generation();
+        let word = entry.word();
+        entry.settle(if is_of_dead { word.with_owner(0) } else { word });
+        is_of_dead
+    }
+
+    fn swept(&self, dead: ProcessId, run: Extent, effects: &mut (impl Effects + ?Sized)) {
+        if run.count > 0 {
+            effects.freed(run);
+            self.uncount_owned(dead.slot(), run.count as u32);
+        }
+    }
+
+    /// Locks the tree of a loan that has not finished.
+    pub(crate) fn lock_tree(&self, loan: LoanId, effects: &mut (impl Effects + ?Sized)) -> Option<Tree<'_>> {
+        let slot = self.pool.get(loan.index())?;
+        loop {
+            let seen = slot.meta();
+            if seen.generation() != loan.generation() || !seen.is_loan() {
+                return None;
+            }
+            let root = slot.root();
+            // While the loan is there, so is its root. What was read may be of two loans, though.
+            let root_slot = if root == loan { slot } else { self.pool.slot(root.index()) };
+            let root_seen = root_slot.meta();
+            let is_root = root_seen.generation() == root.generation() && root_seen.is_loan();
+            if !is_root || root_seen.is_locked() || !root_slot.try_lock(root_seen) {
+                effects.relax();
+                continue;
+            }
+            let tree = Tree { index: root.index(), slot: root_slot, gone: false };
+            let seen = slot.meta();
+            if root == loan || (seen.generation() == loan.generation() && seen.is_loan() && slot.root() == root) {
+                return Some(tree);
+            }
+        }
+    }
+
+    /// The same if the loan is active.
+    pub(crate) fn lock_active(
+        &self,
+        loan: LoanId,
+        effects: &mut (impl Effects + ?Sized),
+    ) -> Option<(Tree<'_>, &LoanSlot)> {
+        let tree = self.lock_tree(loan, effects)?;
+        let slot = self.pool.slot(loan.index());
+        (slot.meta().phase() == Phase::Active).then_some((tree, slot))
+    }
+}
+
+/// A tree of loans that is locked until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Tree<'l> {
+    /// Where the root's record is.
+    pub index: u32,
+    pub slot: &'l LoanSlot,
+    /// The root finished; with it went the lock.
+    pub gone: bool,
+}
+
+impl Drop for Tree<'_> {
+    fn drop(&mut self) {
+        if !self.gone {
+            self.slot.unlock();
+        }
+    }
+}

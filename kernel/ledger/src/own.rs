@@ -1,0 +1,113 @@
+//! Becoming and ceasing to be an owner.
+
+use crate::{Change, Effects, Error, Extent, Ledger, Operation, ProcessId, key::Keys, rules};
+
+impl Ledger<'_> {
+    /// A process becomes the owner of keys that have none.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NoMemory`] beyond its quota, [`Error::AlreadyOwned`].
+    pub fn acquire(
+        &self,
+        process: ProcessId,
+        keys: &[Extent],
+        effects: &mut (impl Effects + ?Sized),
+    ) -> Result<(), Error> {
+        let count = self.table.count(keys)?;
+        let account = self.accounts.get(usize::from(process.slot())).ok_or(Error::Invalid)?;
+        account.count_owned(process, count)?;
+        let keys = Keys::list(keys);
+        let change = Change::of_keys(Operation::Acquire, keys, None, Some(process));
+        let rule = |word| rules::acquire(word, process.slot());
+        let done = effects.reserve(&change).and_then(|()| {
+            let seized = self.seize(keys, |_, word| rule(word), effects);
+            self.confirm(seized, &change, &[process], effects)
+        });
+        if let Err(error) = done {
+            self.uncount_owned(process.slot(), count);
+            return Err(error);
+        }
+        self.settle(keys, |_, word| rule(word).unwrap_or(word));
+        Ok(())
+    }
+
+    /// The owner gives keys up.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NotOwner`], [`Error::Borrowed`] while a key is lent or pinned; what
+    /// [`Effects::reserve`] says.
+    pub fn release(
+        &self,
+        process: ProcessId,
+        keys: &[Extent],
+        effects: &mut (impl Effects + ?Sized),
+    ) -> Result<(), Error> {
+        let count = self.table.count(keys)?;
+        self.live(process)?;
+        let keys = Keys::list(keys);
+        let change = Change::of_keys(Operation::Release, keys, Some(process), None);
+        let rule = |word| rules::pass_on(word, process.slot(), 0);
+        effects.reserve(&change)?;
+        let seized = self.seize(keys, |_, word| rule(word), effects);
+        self.confirm(seized, &change, &[process], effects)?;
+        self.settle(keys, |_, word| rule(word).unwrap_or(word));
+        self.uncount_owned(process.slot(), count);
+        Ok(())
+    }
+
+    /// The owner makes somebody else the owner of its keys.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NoMemory`] beyond the recipient's quota, [`Error::NotOwner`], [`Error::Borrowed`].
+    pub fn transfer(
+        &self,
+        from: ProcessId,
+        to: ProcessId,
+        keys: &[Extent],
+        effects: &mut (impl Effects + ?Sized),
+    ) -> Result<(), Error> {
+        let count = self.table.count(keys)?;
+        self.live(from)?;
+        self.other(from, to)?.count_owned(to, count)?;
+        let keys = Keys::list(keys);
+        let change = Change::of_keys(Operation::Transfer, keys, Some(from), Some(to));
+        let rule = |word| rules::pass_on(word, from.slot(), to.slot());
+        let done = effects.reserve(&change).and_then(|()| {
+            let seized = self.seize(keys, |_, word| rule(word), effects);
+            self.confirm(seized, &change, &[from, to], effects)
+        });
+        if let Err(error) = done {
+            self.uncount_owned(to.slot(), count);
+            return Err(error);
+        }
+        self.settle(keys, |_, word| rule(word).unwrap_or(word));
+        self.uncount_owned(from.slot(), count);
+        Ok(())
+    }
+
+    /// What stands between claim and commit. A process may have died since it was looked at: its death waits for keys
+    /// that are claimed, so who is found alive now was in time. A slot is not used again while it owns a key, so the
+    /// generation is also the one of the keys that were claimed.
+    pub(crate) fn confirm(
+        &self,
+        seized: Result<(), Error>,
+        change: &Change<'_>,
+        live: &[ProcessId],
+        effects: &mut (impl Effects + ?Sized),
+    ) -> Result<(), Error> {
+        let dead = seized.is_ok() && live.iter().any(|&process| self.live(process).is_err());
+        if dead {
+            self.unseize(change.keys);
+        }
+        match seized {
+            Ok(()) if !dead => {
+                effects.apply(change);
+                Ok(())
+            }
+            other => {
+                effects.cancel(change);
+                Err(other.err().unwrap_or(Error::Invalid))
+            }
+        }
+    }
+}

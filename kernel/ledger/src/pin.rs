@@ -1,0 +1,167 @@
+//! Keys that devices use.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use crate::{
+    Change, Direction, Effects, Entry, Error, Extent, Kind, Ledger, LoanId, Operation, ProcessId, Word,
+    key::Keys,
+    loan::{Phase, Slots},
+    rules,
+};
+
+/// By what right a process lets a device use keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// It owns them.
+    Owned,
+    /// It has borrowed them.
+    Loan(LoanId),
+}
+
+/// A device uses these keys, and they stay what they are for it, until this is given to [`Ledger::unpin`]. Who loses
+/// it keeps the keys pinned for ever.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the keys stay pinned until this is given back"]
+pub struct Pin {
+    process: ProcessId,
+    access: Access,
+    keys: Extent,
+    direction: Direction,
+}
+
+impl Pin {
+    /// Who pinned the keys.
+    #[must_use]
+    pub const fn process(&self) -> ProcessId {
+        self.process
+    }
+
+    /// By what right.
+    #[must_use]
+    pub const fn access(&self) -> Access {
+        self.access
+    }
+
+    /// The keys.
+    #[must_use]
+    pub const fn keys(&self) -> Extent {
+        self.keys
+    }
+
+    /// What the device does.
+    #[must_use]
+    pub const fn direction(&self) -> Direction {
+        self.direction
+    }
+}
+
+impl Ledger<'_> {
+    /// Lets a device use keys. What is pinned is neither released nor transferred, and a loan by which keys are pinned
+    /// finishes only after that.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NotOwner`] or [`Error::NotBorrowed`] without that access, [`Error::MutBorrowed`],
+    /// [`Error::SharedBorrowed`], [`Error::NoMemory`].
+    pub fn pin(
+        &self,
+        process: ProcessId,
+        access: Access,
+        keys: Extent,
+        direction: Direction,
+        effects: &mut (impl Effects + ?Sized),
+    ) -> Result<Pin, Error> {
+        let count = u64::from(self.table.count(&[keys])?);
+        let account = self.live(process)?;
+        let pin = Pin { process, access, keys, direction };
+        match access {
+            Access::Owned => {
+                self.pin_keys(&pin, |_, word| rules::pin_owned(word, process.slot(), direction), effects)?;
+                account.pinned.fetch_add(count, Relaxed);
+            }
+            Access::Loan(loan) => {
+                let (_tree, slot) = self.lock_active(loan, effects).ok_or(Error::NotBorrowed)?;
+                if slot.borrower() != process || !Keys::record(&self.pool, slot).contain(&[keys]) {
+                    return Err(Error::NotBorrowed);
+                }
+                match slot.kind() {
+                    Kind::Shared if direction == Direction::DeviceWrites => return Err(Error::SharedBorrowed),
+                    Kind::Shared => self.pin_keys(&pin, |_, word| rules::pin_of_shared(word, direction), effects)?,
+                    Kind::Mut => {
+                        let holds = |entry: &Entry| entry.holder() == loan.index();
+                        let rule = |entry: &Entry, word| rules::pin_of_mut(word, holds(entry), direction);
+                        self.pin_keys(&pin, rule, effects)?;
+                    }
+                }
+                // The tree is locked: nobody else counts here.
+                slot.pins.store(slot.pins.load(Relaxed) + 1, Relaxed);
+                slot.pinned.store(slot.pinned.load(Relaxed) + count, Relaxed);
+            }
+        }
+        Ok(pin)
+    }
+
+    fn pin_keys(
+        &self,
+        pin: &Pin,
+        rule: impl Fn(&Entry, Word) -> Result<Word, Error>,
+        effects: &mut (impl Effects + ?Sized),
+    ) -> Result<(), Error> {
+        let extents = [pin.keys];
+        let change = pin.change(Operation::Pin, &extents);
+        effects.reserve(&change)?;
+        let seized = self.seize(change.keys, &rule, effects);
+        self.confirm(seized, &change, &[pin.process], effects)?;
+        self.settle(change.keys, |entry, word| rule(entry, word).unwrap_or(word));
+        Ok(())
+    }
+
+    /// The device is done. A loan that ended, and waited for this, finishes; a dead process's key that nobody else
+    /// uses becomes free.
+    pub fn unpin(&self, pin: Pin, effects: &mut (impl Effects + ?Sized)) {
+        let count = pin.keys.count as u64;
+        match pin.access {
+            Access::Owned => {
+                let owner = pin.process;
+                let account = self.account(owner.slot());
+                // Before the keys: an estate without keys makes way for the next process.
+                account.pinned.fetch_sub(count, Relaxed);
+                let is_dead = self.unpin_keys(&pin, effects);
+                if is_dead {
+                    self.sweep(owner, Keys::list(&[pin.keys]), effects);
+                }
+            }
+            Access::Loan(loan) => {
+                let mut tree = self.lock_tree(loan, effects).expect("the loan of a pin waits for it");
+                let slot = self.pool.slot(loan.index());
+                self.unpin_keys(&pin, effects);
+                slot.pins.store(slot.pins.load(Relaxed) - 1, Relaxed);
+                slot.pinned.store(slot.pinned.load(Relaxed) - count, Relaxed);
+                if slot.meta().phase() == Phase::Waiting {
+                    self.finish_waiting(&mut tree, loan.index(), effects);
+                }
+            }
+        }
+    }
+
+    /// Takes the pin from the keys. Whether who pinned them is dead.
+    fn unpin_keys(&self, pin: &Pin, effects: &mut (impl Effects + ?Sized)) -> bool {
+        let extents = [pin.keys];
+        let change = pin.change(Operation::Unpin, &extents);
+        let _always = self.seize(change.keys, |_, word| Ok(word), effects);
+        let is_dead = self.live(pin.process).is_err();
+        effects.apply(&change);
+        self.settle(change.keys, |_, word| rules::unpin(word, pin.direction));
+        is_dead
+    }
+}
+
+impl Pin {
+    fn change<'c>(&self, operation: Operation, extents: &'c [Extent]) -> Change<'c> {
+        let loan = match self.access {
+            Access::Owned => None,
+            Access::Loan(loan) => Some(loan),
+        };
+        let direction = Some(self.direction);
+        Change { loan, direction, ..Change::of_keys(operation, Keys::list(extents), Some(self.process), None) }
+    }
+}

@@ -1,0 +1,155 @@
+//! Room for loans: it grows, and never shrinks.
+
+use core::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+
+use spin::{Mutex, Once};
+
+use crate::{
+    Error, LoanId,
+    loan::{LoanSlot, Meta, NONE, Phase, Slots},
+};
+
+const CHUNK_BITS: u32 = 12;
+const CHUNK: usize = 1 << CHUNK_BITS;
+const CHUNKS: usize = 256;
+
+/// Slots in chunks of up to 4096, and a stack of those that are free.
+///
+/// # Invariants
+/// The stack's word counts its changes in the upper half, so that a slot that came back is not mistaken for one that
+/// never left.
+#[derive(Debug)]
+pub(crate) struct Pool<'a> {
+    chunks: [Once<&'a [LoanSlot]>; CHUNKS],
+    free: AtomicU64,
+    chunk_count: Mutex<usize>,
+    slots: AtomicU32,
+    retired: AtomicU32,
+}
+
+impl<'a> Pool<'a> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            chunks: [const { Once::new() }; CHUNKS],
+            free: AtomicU64::new(NONE as u64),
+            chunk_count: Mutex::new(0),
+            slots: AtomicU32::new(0),
+            retired: AtomicU32::new(0),
+        }
+    }
+
+    /// Adds slots that never held a loan.
+    pub(crate) fn grow(&self, slots: &'a [LoanSlot]) -> Result<(), Error> {
+        let mut count = self.chunk_count.lock();
+        if slots.len().div_ceil(CHUNK) > CHUNKS - *count {
+            return Err(Error::NoMemory);
+        }
+        for chunk in slots.chunks(CHUNK) {
+            self.chunks[*count].call_once(|| chunk);
+            let first = (*count << CHUNK_BITS) as u32;
+            for index in first..first + chunk.len() as u32 - 1 {
+                self.slot(index).next_held.store(index + 1, Relaxed);
+            }
+            self.push_chain(first, first + chunk.len() as u32 - 1);
+            self.slots.fetch_add(chunk.len() as u32, Relaxed);
+            *count += 1;
+        }
+        Ok(())
+    }
+
+    /// How many slots there are.
+    pub(crate) fn len(&self) -> u32 {
+        self.slots.load(Relaxed)
+    }
+
+    /// How many are free. Nobody may take or give back any meanwhile. Those whose names are used up count as free.
+    pub(crate) fn count_free(&self) -> u32 {
+        let mut count = self.retired.load(Relaxed);
+        let mut index = self.free.load(Acquire) as u32;
+        while index != NONE && count <= self.len() {
+            count += 1;
+            index = self.slot(index).next_held.load(Relaxed);
+        }
+        count
+    }
+
+    /// The slot, if there is one at this place.
+    pub(crate) fn get(&self, index: u32) -> Option<&'a LoanSlot> {
+        let chunk = self.chunks.get(index as usize >> CHUNK_BITS)?.get()?;
+        chunk.get(index as usize & (CHUNK - 1))
+    }
+
+    /// All places of slots.
+    pub(crate) fn indices(&self) -> impl Iterator<Item = u32> + '_ {
+        let chunks = self.chunks.iter().map_while(Once::get).enumerate();
+        chunks.flat_map(|(number, chunk)| {
+            let first = (number << CHUNK_BITS) as u32;
+            first..first + chunk.len() as u32
+        })
+    }
+
+    /// A free slot, which is the caller's until it is pushed back.
+    pub(crate) fn pop(&self) -> Option<LoanId> {
+        // Acquire, here and below: pairs with the Release in `push_chain`, so that the slot's link is the pushed one.
+        let mut head = self.free.load(Acquire);
+        loop {
+            let index = head as u32;
+            if index == NONE {
+                return None;
+            }
+            let slot = self.slot(index);
+            let next = slot.next_held.load(Relaxed);
+            match self.free.compare_exchange_weak(head, Self::changed(head, next), Acquire, Acquire) {
+                Ok(_) => return Some(LoanId::from_parts(index, slot.meta().generation())),
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// Gives a slot and those that extend it back. The next loan there has the next generation.
+    pub(crate) fn push(&self, index: u32) {
+        let mut next = index;
+        while next != NONE {
+            let index = next;
+            let slot = self.slot(index);
+            next = slot.more();
+            slot.set_more(NONE);
+            let generation = slot.meta().generation();
+            slot.set_meta(Meta::new(generation.wrapping_add(1), Phase::Free));
+            // A slot all whose names are used up is never used again.
+            if generation == u32::MAX {
+                self.retired.fetch_add(1, Relaxed);
+            } else {
+                self.push_chain(index, index);
+            }
+        }
+    }
+
+    fn changed(head: u64, index: u32) -> u64 {
+        ((head >> 32) + 1) << 32 | u64::from(index)
+    }
+
+    fn push_chain(&self, first: u32, last: u32) {
+        let last = &self.slot(last).next_held;
+        let mut head = self.free.load(Relaxed);
+        loop {
+            last.store(head as u32, Relaxed);
+            // Release: pairs with the Acquires in `pop`, also across later changes, which are all read-modify-writes.
+            match self.free.compare_exchange_weak(head, Self::changed(head, first), Release, Relaxed) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+}
+
+impl Slots for Pool<'_> {
+    /// # Panics
+    /// If there is none: only links of records come here.
+    fn slot(&self, index: u32) -> &LoanSlot {
+        self.get(index).expect("links of records name records")
+    }
+}
