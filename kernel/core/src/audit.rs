@@ -40,6 +40,8 @@ const fn row(usage: Use) -> &'static str {
         Use::Stacks => "frames of stacks",
         Use::BootData => "frames of boot data",
         Use::Devices => "frames of devices",
+        Use::Ledger => "frames of the ledger",
+        Use::User => "frames of processes",
         Use::Tests => "frames of tests",
     }
 }
@@ -88,7 +90,7 @@ mod tests {
 
     #[test]
     fn frames_of_every_other_use_are_missed_until_they_are_given_back() {
-        for usage in [Use::Stacks, Use::BootData, Use::Devices, Use::Tests] {
+        for usage in [Use::Stacks, Use::BootData, Use::Devices, Use::Ledger, Use::User, Use::Tests] {
             let mut source = source();
             let before = balance((0, 0), &source);
             let run = source.take_run(Request::run(5, usage)).expect("there are frames");

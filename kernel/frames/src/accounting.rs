@@ -15,13 +15,26 @@ pub enum Use {
     BootData,
     /// Buffers that devices read or write.
     Devices,
+    /// What is known of each frame.
+    Ledger,
+    /// Memory of processes.
+    User,
     /// Kernel tests.
     Tests,
 }
 
 impl Use {
     /// Every use, in the order in which they are listed.
-    pub const ALL: [Self; 6] = [Self::PageTables, Self::Heap, Self::Stacks, Self::BootData, Self::Devices, Self::Tests];
+    pub const ALL: [Self; 8] = [
+        Self::PageTables,
+        Self::Heap,
+        Self::Stacks,
+        Self::BootData,
+        Self::Devices,
+        Self::Ledger,
+        Self::User,
+        Self::Tests,
+    ];
 
     /// Its name, one word.
     #[must_use]
@@ -32,6 +45,8 @@ impl Use {
             Self::Stacks => "stacks",
             Self::BootData => "boot-data",
             Self::Devices => "devices",
+            Self::Ledger => "ledger",
+            Self::User => "user",
             Self::Tests => "tests",
         }
     }
@@ -39,7 +54,7 @@ impl Use {
 
 /// Frames taken for each use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Taken([u64; Use::ALL.len()]);
+pub(crate) struct Taken(pub(crate) [u64; Use::ALL.len()]);
 
 impl Taken {
     pub(crate) fn add(&mut self, usage: Use, frames: u64) {
@@ -52,6 +67,10 @@ impl Taken {
 
     pub(crate) fn frames(&self, usage: Use) -> u64 {
         self.0[usage as usize]
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.0.iter().sum()
     }
 }
 

@@ -76,6 +76,14 @@ impl FrameNumber {
     }
 }
 
+impl FrameNumber {
+    /// A number that is known to be that of a frame.
+    pub(crate) const fn known(number: u64) -> Self {
+        debug_assert!(number < Self::COUNT);
+        Self(number)
+    }
+}
+
 /// Frames that follow each other. It may be empty. Holding one proves no ownership.
 ///
 /// # Invariants
@@ -117,6 +125,12 @@ impl FrameRange {
     #[must_use]
     pub const fn end_address(self) -> u64 {
         self.end * FRAME_SIZE
+    }
+
+    /// The frames that are in both; empty when there are none.
+    #[must_use]
+    pub const fn within(self, other: Self) -> Self {
+        self.at_or_above(other.start).below(other.end)
     }
 
     /// How many frames there are.

@@ -1,9 +1,8 @@
 //! The frame source: hands out free frames, each to one holder at a time.
 
-use core::fmt;
-
 use crate::{
-    FRAME_SIZE, Frame, FrameRange, MAX_REGIONS, MemoryMap, MemoryUse, Owned, RegionKind, Run, Use,
+    FRAME_SIZE, Frame, FrameRange, MAX_REGIONS, MemoryMap, MemoryUse, Owned, RegionKind, Request, Run, TakeError, Use,
+    Zone,
     accounting::{Fixed, Taken},
 };
 
@@ -14,72 +13,8 @@ pub const FIRST_FRAME: u64 = (1 << 20) / FRAME_SIZE;
 /// Most separate stretches of free frames that a source keeps track of.
 pub const MAX_FREE_RANGES: usize = MAX_REGIONS + 1;
 
-const FOUR_GIB: u64 = (4 << 30) / FRAME_SIZE;
-
-/// Where frames may lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Zone {
-    /// Anywhere from 1 MiB up.
-    Any,
-    /// From 1 MiB up, and all of them below 4 GiB, for devices and CPU modes with 32-bit addresses.
-    Below4GiB,
-}
-
-/// What frames somebody asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Request {
-    frames: u64,
-    alignment: u64,
-    zone: Zone,
-    usage: Use,
-}
-
-impl Request {
-    /// One frame, anywhere.
-    #[must_use]
-    pub const fn one(usage: Use) -> Self {
-        Self::run(1, usage)
-    }
-
-    /// `frames` frames in a row, anywhere.
-    #[must_use]
-    pub const fn run(frames: u64, usage: Use) -> Self {
-        Self { frames, alignment: 1, zone: Zone::Any, usage }
-    }
-
-    /// The same, with the first frame's number a multiple of `frames`, which must be a power of two.
-    #[must_use]
-    pub const fn aligned_to(self, frames: u64) -> Self {
-        Self { alignment: frames, ..self }
-    }
-
-    /// The same, in that zone.
-    #[must_use]
-    pub const fn within(self, zone: Zone) -> Self {
-        Self { zone, ..self }
-    }
-}
-
-/// Why a request was not met. Nothing was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TakeError {
-    /// The caller asked for no frames at all, or for an alignment that is not a power of two.
-    BadRequest,
-    /// The zone has fewer free frames than asked for.
-    OutOfFrames,
-    /// There are enough free frames, but no run of them is as long and as aligned as asked for.
-    TooFragmented,
-}
-
-impl fmt::Display for TakeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::BadRequest => "a request for no frames, or with an alignment that is not a power of two",
-            Self::OutOfFrames => "not enough free frames",
-            Self::TooFragmented => "no run of free frames is long enough",
-        })
-    }
-}
+/// Most stretches of taken frames whose use a source can tell by their numbers.
+const MAX_LISTED: usize = 64;
 
 /// Frames that a source did not take back.
 #[derive(Debug)]
@@ -95,17 +30,19 @@ pub struct GiveBackError {
 /// The machine's free frames.
 ///
 /// Frames are taken from the top of memory down, so that what lies below 4 GiB lasts for those who need it. The
-/// value takes about 16 KiB, and every call looks at each free stretch at most once.
+/// value takes about 18 KiB, and every call looks at each free stretch at most once.
 ///
 /// # Invariants
 /// Free stretches are sorted and not empty, and no two overlap or touch. None reaches below [`FIRST_FRAME`]. A frame
 /// is either in one of them or in one token, never in both.
 #[derive(Debug)]
 pub struct FrameSource {
-    free: heapless::Vec<FrameRange, MAX_FREE_RANGES>,
-    taken: Taken,
-    fixed: Fixed,
-    reclaimed: bool,
+    pub(crate) free: heapless::Vec<FrameRange, MAX_FREE_RANGES>,
+    pub(crate) taken: Taken,
+    pub(crate) fixed: Fixed,
+    pub(crate) reclaimed: bool,
+    /// What most of the taken frames were taken for. Those that found no room here are counted in `taken` all the same.
+    pub(crate) listed: heapless::Vec<(FrameRange, Use), MAX_LISTED>,
 }
 
 impl FrameSource {
@@ -118,7 +55,7 @@ impl FrameSource {
         // INVARIANT: a map's regions are sorted and disjoint, and usable ones that touch are one.
         let free: heapless::Vec<_, MAX_FREE_RANGES> =
             usable.map(|region| region.range.at_or_above(FIRST_FRAME)).filter(|range| !range.is_empty()).collect();
-        Self { free, taken: Taken::default(), fixed: Fixed::of(map), reclaimed: false }
+        Self { free, taken: Taken::default(), fixed: Fixed::of(map), reclaimed: false, listed: heapless::Vec::new() }
     }
 
     /// Takes one frame.
@@ -135,17 +72,18 @@ impl FrameSource {
     /// # Errors
     /// [`TakeError`] when the request makes no sense, or cannot be met.
     pub fn take_run(&mut self, request: Request) -> Result<Run<Owned>, TakeError> {
-        if request.frames == 0 || !request.alignment.is_power_of_two() {
+        if !request.is_sensible() {
             return Err(TakeError::BadRequest);
         }
         let Some((index, run)) = self.find(&request) else {
-            let ceiling = ceiling(request.zone);
+            let ceiling = request.zone.end();
             let available: u64 = self.free.iter().map(|range| range.below(ceiling).count()).sum();
             let enough = available >= request.frames;
             return Err(if enough { TakeError::TooFragmented } else { TakeError::OutOfFrames });
         };
         self.cut_out(index, run);
         self.taken.add(request.usage, run.count());
+        self.list(run, request.usage);
         Ok(Run::new(run, request.usage))
     }
 
@@ -166,6 +104,7 @@ impl FrameSource {
             return Err(GiveBackError { run, no_room: true });
         }
         self.taken.remove(usage, range.count());
+        self.strike(range, usage);
         Ok(())
     }
 
@@ -205,6 +144,37 @@ impl FrameSource {
         Ok(())
     }
 
+    /// Remembers what the frames were taken for, if there is room.
+    fn list(&mut self, range: FrameRange, usage: Use) {
+        let touching = |other: FrameRange| other.end() == range.start() || other.start() == range.end();
+        match self.listed.iter_mut().find(|(other, for_what)| *for_what == usage && touching(*other)) {
+            Some((other, _)) => *other = between(other.start().min(range.start()), other.end().max(range.end())),
+            None => drop(self.listed.push((range, usage))),
+        }
+    }
+
+    /// Forgets what the frames were taken for.
+    fn strike(&mut self, range: FrameRange, usage: Use) {
+        let around = |other: FrameRange| other.start() <= range.start() && range.end() <= other.end();
+        let Some(index) = self.listed.iter().position(|(other, for_what)| *for_what == usage && around(*other)) else {
+            return;
+        };
+        let (whole, _) = self.listed.swap_remove(index);
+        for rest in [between(whole.start(), range.start()), between(range.end(), whole.end())] {
+            if !rest.is_empty() {
+                // Without room for both parts, one is no longer told by its number.
+                let _ = self.listed.push((rest, usage));
+            }
+        }
+    }
+
+    /// Forgets all frames: somebody else has them.
+    pub(crate) fn hand_over(&mut self) {
+        self.free.clear();
+        self.listed.clear();
+        self.taken = Taken::default();
+    }
+
     /// How many frames are free.
     #[must_use]
     pub fn free_frames(&self) -> u64 {
@@ -219,7 +189,7 @@ impl FrameSource {
 
     /// The highest run that meets the request, and the free stretch it lies in.
     fn find(&self, request: &Request) -> Option<(usize, FrameRange)> {
-        let ceiling = ceiling(request.zone);
+        let ceiling = request.zone.end();
         self.free.iter().enumerate().rev().find_map(|(index, range)| {
             let highest_start = range.end().min(ceiling).checked_sub(request.frames)?;
             let start = highest_start & !(request.alignment - 1);
@@ -249,13 +219,6 @@ impl FrameSource {
                     .expect("`find` splits a stretch only when there is room for both parts");
             }
         }
-    }
-}
-
-fn ceiling(zone: Zone) -> u64 {
-    match zone {
-        Zone::Any => u64::MAX,
-        Zone::Below4GiB => FOUR_GIB,
     }
 }
 

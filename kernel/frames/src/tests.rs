@@ -3,13 +3,20 @@
 extern crate std;
 
 mod accounting;
+mod allocator;
 mod machines;
 mod map;
+mod model;
 mod source;
+mod threads;
 
 use std::vec::Vec;
 
-use crate::{MemoryMap, RawEntry};
+use core::sync::atomic::AtomicU64;
+
+use steward_ledger::{Entry, ProcessId};
+
+use crate::{Contents, CpuSlot, FrameAllocator, FrameSource, MemoryMap, Needs, RawEntry, Spans, Storage, Untouched};
 
 /// A frame's address.
 const fn page(number: u64) -> u64 {
@@ -52,4 +59,27 @@ fn q35_8g() -> Vec<RawEntry> {
         entry(4 * GIB, 10 * GIB, USABLE),
         entry(0xfd_0000_0000, 0x100_0000_0000, RESERVED),
     ]
+}
+
+/// An allocator of a machine with this map, and the source that it took over from. What it needs is never freed.
+fn allocator_after<C: Contents>(source: &mut FrameSource, map: &MemoryMap, cpus: usize, contents: C) -> Frames<C> {
+    let needs = Needs::of(&Spans::of(map), cpus);
+    let storage = Storage {
+        entries: (0..needs.entries).map(|_| Entry::free()).collect::<Vec<_>>().leak(),
+        words: (0..needs.words).map(|_| AtomicU64::new(0)).collect::<Vec<_>>().leak(),
+        slots: (0..needs.slots).map(|_| CpuSlot::new()).collect::<Vec<_>>().leak(),
+    };
+    FrameAllocator::take_over(source, map, storage, contents).expect("there is as much as it needs")
+}
+
+fn allocator(map: &MemoryMap, cpus: usize) -> Frames {
+    allocator_after(&mut FrameSource::new(map), map, cpus, Untouched)
+}
+
+type Frames<C = Untouched> = FrameAllocator<'static, C>;
+
+const KERNEL_ITSELF: ProcessId = ProcessId::KERNEL;
+
+fn process(slot: u16) -> ProcessId {
+    ProcessId::from_parts(slot, 0)
 }

@@ -10,8 +10,8 @@ pub enum Owned {}
 
 /// A frame in the state `S`.
 ///
-/// A `Frame<Owned>` proves that a [`FrameSource`](crate::FrameSource) handed the frame to its holder and to nobody
-/// else since. It does not prove that the frame is mapped, or zeroed. It can be neither copied nor cloned, and
+/// A `Frame<Owned>` proves that a [`FrameSource`](crate::FrameSource) or [`FrameAllocator`](crate::FrameAllocator) handed
+/// the frame to its holder and to nobody else since. It does not prove that the frame is mapped, or zeroed. It can be neither copied nor cloned, and
 /// dropping it leaves the frame accounted under its use for good.
 ///
 /// ```compile_fail
@@ -33,6 +33,11 @@ pub struct Frame<S> {
 }
 
 impl Frame<Owned> {
+    /// Only [`FrameSource`](crate::FrameSource) and [`FrameAllocator`](crate::FrameAllocator) make tokens.
+    pub(crate) const fn new(number: FrameNumber, usage: Use) -> Self {
+        Self { number, usage, state: PhantomData }
+    }
+
     /// The frame's number.
     #[must_use]
     pub const fn number(&self) -> FrameNumber {
@@ -64,7 +69,7 @@ pub struct Run<S> {
 }
 
 impl Run<Owned> {
-    /// Only [`FrameSource`](crate::FrameSource) makes tokens.
+    /// Only [`FrameSource`](crate::FrameSource) and [`FrameAllocator`](crate::FrameAllocator) make tokens.
     pub(crate) const fn new(range: FrameRange, usage: Use) -> Self {
         assert!(!range.is_empty(), "a run holds at least one frame");
         Self { range, usage, state: PhantomData }
@@ -85,7 +90,7 @@ impl Run<Owned> {
     /// Takes the run apart into its frames, in order. Frames left in the iterator when it is dropped are never free
     /// again.
     pub fn into_frames(self) -> impl Iterator<Item = Frame<Owned>> {
-        self.range.iter().map(move |number| Frame { number, usage: self.usage, state: PhantomData })
+        self.range.iter().map(move |number| Frame::new(number, self.usage))
     }
 }
 

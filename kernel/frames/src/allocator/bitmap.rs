@@ -1,0 +1,155 @@
+//! Hints at free frames, shared by all CPUs: one bit a frame, and what is true of whole areas.
+//!
+//! A set bit says where to look; whether the frame is free, its entry alone decides. So a bit may be stale, but a free
+//! frame's bit is set somewhere: here, or in a CPU's reservation, or it is in the hands of an operation under way.
+
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::{AcqRel, Relaxed, SeqCst},
+};
+
+use super::spans::AREA_WORDS;
+
+/// A set of areas.
+#[derive(Debug)]
+pub(crate) struct Set<'a>(&'a [AtomicU64]);
+
+impl Set<'_> {
+    pub(crate) fn has(&self, area: usize) -> bool {
+        // SeqCst: see `Bitmap::put`.
+        self.0[area / 64].load(SeqCst) >> (area % 64) & 1 != 0
+    }
+
+    /// Puts the area in; false when it was in already.
+    pub(crate) fn insert(&self, area: usize) -> bool {
+        !self.has(area) && self.0[area / 64].fetch_or(1 << (area % 64), SeqCst) >> (area % 64) & 1 == 0
+    }
+
+    pub(crate) fn remove(&self, area: usize) {
+        if self.has(area) {
+            self.0[area / 64].fetch_and(!(1 << (area % 64)), SeqCst);
+        }
+    }
+}
+
+/// What areas are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// No CPU's, and partly used.
+    Partial,
+    /// No CPU's, and without a used frame.
+    Whole,
+    /// Any with a free frame.
+    Some,
+}
+
+#[derive(Debug)]
+pub(crate) struct Bitmap<'a> {
+    words: &'a [AtomicU64],
+    /// Areas with a set bit. One may be missing while an operation is under way.
+    pub(crate) some: Set<'a>,
+    /// Areas with all bits set, likewise; some may be stale.
+    pub(crate) whole: Set<'a>,
+    /// Areas that CPUs have their reservations in.
+    pub(crate) reserved: Set<'a>,
+}
+
+impl<'a> Bitmap<'a> {
+    /// How many words a bitmap of so many areas takes.
+    pub(crate) const fn words_for(areas: usize) -> usize {
+        areas * AREA_WORDS + 3 * areas.div_ceil(64)
+    }
+
+    /// A bitmap of so many areas in words that are zero; `None` when they are too few.
+    pub(crate) fn new(storage: &'a [AtomicU64], areas: usize) -> Option<Self> {
+        let (words, sets) = storage.get(..Self::words_for(areas))?.split_at(areas * AREA_WORDS);
+        let (some, rest) = sets.split_at(areas.div_ceil(64));
+        let (whole, reserved) = rest.split_at(areas.div_ceil(64));
+        Some(Self { words, some: Set(some), whole: Set(whole), reserved: Set(reserved) })
+    }
+
+    pub(crate) fn word(&self, word: usize) -> u64 {
+        self.words[word].load(Relaxed)
+    }
+
+    /// Sets bits of free frames.
+    pub(crate) fn put(&self, word: usize, bits: u64) {
+        // Release: pairs with the Acquire in `clear`, which must see the entries of these frames as they are now.
+        // SeqCst, here and in the sets: pairs with `emptied`. Either that sees the bits, or this sees the area gone.
+        let before = self.words[word].fetch_or(bits, SeqCst);
+        let area = word / AREA_WORDS;
+        if before == 0 {
+            self.some.insert(area);
+        }
+        if before | bits == u64::MAX && before != u64::MAX && self.is_whole(area) {
+            self.whole.insert(area);
+        }
+    }
+
+    /// Takes all bits of a word.
+    pub(crate) fn take(&self, word: usize) -> u64 {
+        if self.word(word) == 0 {
+            return 0;
+        }
+        // Acquire: pairs with the Release in `put`.
+        let bits = self.words[word].swap(0, SeqCst);
+        self.broken(word / AREA_WORDS);
+        bits
+    }
+
+    /// Takes bits away.
+    pub(crate) fn clear(&self, word: usize, bits: u64) {
+        // Acquire: pairs with the Release in `put`.
+        self.words[word].fetch_and(!bits, AcqRel);
+        self.broken(word / AREA_WORDS);
+    }
+
+    /// Notes that the area has lost a bit.
+    fn broken(&self, area: usize) {
+        if self.whole.has(area) {
+            self.whole.remove(area);
+            // Who put the bits back meanwhile may have found the area still in the set.
+            if self.is_whole(area) {
+                self.whole.insert(area);
+            }
+        }
+    }
+
+    /// Notes that no bit of the area was found set.
+    pub(crate) fn emptied(&self, area: usize) {
+        self.broken(area);
+        self.some.remove(area);
+        // SeqCst: pairs with `put`, as said there.
+        if self.area(area).iter().any(|word| word.load(SeqCst) != 0) {
+            self.some.insert(area);
+        }
+    }
+
+    /// The first wanted area of `from..end`.
+    pub(crate) fn next(&self, from: usize, end: usize, wanted: Wanted) -> Option<usize> {
+        let mut area = from;
+        while area < end {
+            let index = area / 64;
+            let load = |set: &Set<'_>| set.0[index].load(Relaxed);
+            let found = match wanted {
+                Wanted::Partial => load(&self.some) & !load(&self.whole) & !load(&self.reserved),
+                Wanted::Whole => load(&self.whole) & !load(&self.reserved),
+                Wanted::Some => load(&self.some),
+            } >> (area % 64);
+            if found != 0 {
+                let area = area + found.trailing_zeros() as usize;
+                return (area < end).then_some(area);
+            }
+            area = (index + 1) * 64;
+        }
+        None
+    }
+
+    fn area(&self, area: usize) -> &[AtomicU64] {
+        &self.words[area * AREA_WORDS..][..AREA_WORDS]
+    }
+
+    fn is_whole(&self, area: usize) -> bool {
+        self.area(area).iter().all(|word| word.load(SeqCst) == u64::MAX)
+    }
+}

@@ -1,0 +1,175 @@
+//! Frames in the ledger's table: who owns them, and in the upper half of the second word, which is ours, what for.
+
+use core::hint::spin_loop;
+
+use steward_ledger::{Entry, Error, ProcessId, Word};
+
+use crate::Use;
+
+const ORDER_SHIFT: u32 = 32;
+const USE_SHIFT: u32 = 36;
+const FIELD: u64 = 0xf;
+const CONTENTS_SHIFT: u32 = 40;
+
+/// Slot that owns frames for the moment in which a run of them is given back.
+const IN_TRANSIT: u16 = u16::MAX;
+
+/// Whether frames can be owned by that process.
+#[inline]
+pub(crate) const fn is_somebody(process: ProcessId) -> bool {
+    process.slot() != 0 && process.slot() != IN_TRANSIT
+}
+
+/// What stands in the use field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The frame did not come from here.
+    None,
+    /// What it was taken for.
+    Of(Use),
+    /// It was taken early in the boot; its token alone knows what for.
+    Unlisted,
+    /// It is no frame to be had: the kernel's image, the boot loader's memory, and so on.
+    Fixed,
+}
+
+/// What a frame holds, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// Whatever its last owner left.
+    Anything,
+    /// Zeroes.
+    Zeroes,
+    /// The pattern of freed frames.
+    Poison,
+}
+
+/// The allocator's part of a frame's second word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Note(u64);
+
+impl Note {
+    /// The note of a frame that is taken. `order` is the base-2 logarithm of the frames of its block, up to 9; a block
+    /// of 1 GiB has 10, and frames of other runs have 0.
+    pub(crate) const fn taken(usage: Use, order: u32) -> Self {
+        Self((usage as u64 + 1) << USE_SHIFT | (order as u64) << ORDER_SHIFT)
+    }
+
+    pub(crate) const UNLISTED: Self = Self(0xe << USE_SHIFT);
+    pub(crate) const FIXED: Self = Self(FIELD << USE_SHIFT);
+
+    /// The note of a free frame that holds that.
+    pub(crate) const fn free(holds: Holds) -> Self {
+        Self((holds as u64) << CONTENTS_SHIFT)
+    }
+
+    pub(crate) fn purpose(self) -> Purpose {
+        match self.0 >> USE_SHIFT & FIELD {
+            0 => Purpose::None,
+            0xe => Purpose::Unlisted,
+            0xf => Purpose::Fixed,
+            number => Use::ALL.get(number as usize - 1).map_or(Purpose::None, |&usage| Purpose::Of(usage)),
+        }
+    }
+
+    pub(crate) const fn order(self) -> u32 {
+        (self.0 >> ORDER_SHIFT & FIELD) as u32
+    }
+
+    pub(crate) const fn holds(self) -> Holds {
+        match self.0 >> CONTENTS_SHIFT & 3 {
+            1 => Holds::Zeroes,
+            2 => Holds::Poison,
+            _ => Holds::Anything,
+        }
+    }
+}
+
+const _: () = assert!(Use::ALL.len() < 0xe);
+
+/// Makes a free frame `owner`'s. Gives the note that it had.
+#[inline]
+pub(crate) fn acquire(entry: &Entry, owner: u16, note: Note) -> Result<Note, Error> {
+    let is_free = |word: Word| if word.owner() == 0 { Ok(()) } else { Err(Error::AlreadyOwned) };
+    let claim = entry.claim(is_free, spin_loop)?;
+    let before = Note(claim.note());
+    claim.set_note(note.0);
+    let word = claim.word().with_owner(owner);
+    claim.commit(word);
+    Ok(before)
+}
+
+/// Makes a frame of `giver`'s free, once `empty` has said with which note. Gives the note that it had.
+#[inline]
+pub(crate) fn release(entry: &Entry, giver: u16, empty: impl FnOnce() -> Note) -> Result<Note, Error> {
+    let claim = entry.claim(|word| may_leave(word, giver), spin_loop)?;
+    let note = Note(claim.note());
+    if note.purpose() == Purpose::Fixed {
+        return Err(Error::NotOwner);
+    }
+    claim.set_note(empty().0);
+    let word = claim.word().with_owner(0);
+    claim.commit(word);
+    Ok(note)
+}
+
+/// Whether `giver` could release the frame, as it looks now.
+#[inline]
+pub(crate) fn may_leave(word: Word, giver: u16) -> Result<(), Error> {
+    if word.owner() != giver {
+        Err(Error::NotOwner)
+    } else if word.is_in_use() {
+        Err(Error::Borrowed)
+    } else {
+        Ok(())
+    }
+}
+
+/// Takes a frame of `giver`'s into transit: nobody can do anything with it until it is released from there, or goes back.
+pub(crate) fn depart(entry: &Entry, giver: ProcessId) -> Result<Purpose, Error> {
+    let claim = entry.claim(|word| may_leave(word, giver.slot()), spin_loop)?;
+    let purpose = Note(claim.note()).purpose();
+    if purpose == Purpose::Fixed {
+        return Err(Error::NotOwner);
+    }
+    let word = claim.word().with_owner(IN_TRANSIT);
+    claim.commit(word);
+    Ok(purpose)
+}
+
+/// Gives a frame in transit back to who had it.
+pub(crate) fn come_back(entry: &Entry, giver: ProcessId) {
+    let claim = entry.claim(|_| Ok::<(), Error>(()), spin_loop).expect("the rule takes any word");
+    let word = claim.word().with_owner(giver.slot());
+    claim.commit(word);
+}
+
+/// Makes a frame in transit free. Gives the note that it had.
+pub(crate) fn arrive(entry: &Entry, empty: impl FnOnce() -> Note) -> Note {
+    release(entry, IN_TRANSIT, empty).expect("a frame in transit is neither lent nor pinned, and nobody else's")
+}
+
+/// Sets owner and note of a frame that is no longer, or not yet, anybody else's concern.
+pub(crate) fn set(entry: &Entry, owner: u16, note: Note) {
+    let claim = entry.claim(|_| Ok::<(), Error>(()), spin_loop).expect("the rule takes any word");
+    claim.set_note(note.0);
+    claim.commit(Word::default().with_owner(owner));
+}
+
+/// The note of a frame as it is now, or was a moment ago.
+pub(crate) fn note(entry: &Entry) -> (Word, Note) {
+    let claim = entry.claim(|_| Ok::<(), Error>(()), spin_loop).expect("the rule takes any word");
+    (claim.word(), Note(claim.note()))
+}
+
+/// Takes the purpose off a frame that the ledger has freed. `None` when somebody owns it, or it has none.
+pub(crate) fn freed(entry: &Entry, empty: impl FnOnce() -> Note) -> Option<Note> {
+    let is_free = |word: Word| if word.owner() == 0 { Ok(()) } else { Err(Error::AlreadyOwned) };
+    let claim = entry.claim(is_free, spin_loop).ok()?;
+    let note = Note(claim.note());
+    if note.purpose() == Purpose::None {
+        return None;
+    }
+    claim.set_note(empty().0);
+    Some(note)
+}
