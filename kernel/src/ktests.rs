@@ -48,7 +48,12 @@ fn mem_sums_to_the_machine() {
 fn cpu_lists_each_cpu_and_marks_this_one() {
     let (status, out) = run("cpu");
     assert_eq!(status, 0);
-    assert_eq!(out.lines().filter(|line| line.starts_with("cpu ") && line.contains("enabled")).count(), 3, "{out}");
+    assert_eq!(
+        out.lines().filter(|line| line.starts_with("cpu ") && line.contains("enabled  runs")).count(),
+        3,
+        "{out}"
+    );
+    assert!((0..3).all(|number| out.contains(&format!("cpu {number}  "))), "{out}");
     assert_eq!(out.matches("this CPU").count(), 1, "{out}");
 }
 

@@ -43,6 +43,7 @@ fn start() -> ! {
     let line = CommandLine::parse(&handover.command_line, |_| ()).unwrap_or_default();
     autorun::open_kept_log(&line);
     machine::devices(handover); // ACPI, local APIC, clocks; interrupts on.
+    machine::smp::start_others(handover); // They halt until they are called.
     log::debug!("up after {} us", machine::clock::nanoseconds() / 1000);
     if line.serve.is_some() {
         serve::tests()

@@ -9,7 +9,7 @@ use steward_frames::MemoryUse;
 use steward_harness_guest::{Balance, Descriptor, FailureText};
 use steward_machine::{
     acpi::{self, CpuState, PowerOff, Register},
-    apic, clock, cpu, fault, layout, memory, power, timer,
+    apic, clock, cpu, fault, layout, memory, power, smp, timer,
     trap::{self, Escape},
 };
 
@@ -147,6 +147,7 @@ fn processors() -> Vec<Processor> {
         .map(|cpu| Processor {
             uid: cpu.uid,
             apic_id: cpu.apic_id,
+            number: smp::by_apic_id(cpu.apic_id).map(|cpu| cpu.as_usize() as u32),
             state: match cpu.state {
                 CpuState::Enabled => ProcessorState::Enabled,
                 CpuState::OnlineCapable => ProcessorState::OnlineCapable,

@@ -8,7 +8,7 @@ use core::{
 
 use spin::Mutex;
 use steward_core::{
-    fault::{EXCEPTIONS, FaultReport, PanicReport},
+    fault::{CpuPlace, EXCEPTIONS, FaultReport, PanicReport},
     text::CrLf,
 };
 use steward_harness_guest::{Ending, FailureText, report_fault, report_panic, wire::Registers};
@@ -16,7 +16,7 @@ use steward_machine::{
     backtrace,
     screen::SCREEN,
     serial::COM1,
-    stack,
+    smp, stack,
     trap::{self, Fault},
 };
 
@@ -82,8 +82,16 @@ fn print(to: Option<&mut impl Write>, text: fmt::Arguments<'_>) {
     }
 }
 
-/// Ends the machine at once when a report is under way already.
+/// The CPU that reports, where there are others.
+fn place() -> Option<CpuPlace> {
+    let place = CpuPlace { number: smp::current().as_usize(), started: smp::started().count() };
+    (place.started > 1).then_some(place)
+}
+
+/// Halts the other CPUs, so that the report stands alone. Ends the machine at once when a report of this CPU's is under way
+/// already.
 fn begin() {
+    smp::halt_others();
     if REPORTING.swap(true, Ordering::Relaxed) {
         end(Ending::failure());
     }
@@ -99,7 +107,8 @@ fn end(ending: Ending) -> ! {
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    if TEST_RUNS.swap(false, Ordering::Relaxed) && trap::is_attempting() {
+    // A test is attempted on the CPU that runs it; what it has others do is not.
+    if trap::is_attempting() && TEST_RUNS.swap(false, Ordering::Relaxed) {
         let mut text = FailureText::new();
         // What does not fit is cut.
         let _ = write!(text, "{}", info.message());
@@ -109,7 +118,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     begin();
     let backtrace = backtrace::here();
     let (file, line) = info.location().map_or(("", 0), |place| (place.file(), place.line()));
-    tell(&PanicReport { message: &info.message(), file, line, backtrace: &backtrace });
+    tell(&PanicReport { cpu: place(), message: &info.message(), file, line, backtrace: &backtrace });
     let ending = serve::record(|record_line| {
         let mut message = FailureText::new();
         let _ = write!(message, "{}", info.message());
@@ -130,6 +139,7 @@ pub fn fault(fault: &Fault) -> ! {
         _ => None,
     };
     tell(&FaultReport {
+        cpu: place(),
         vector: frame.vector as u8,
         error_code: frame.error_code,
         registers: &registers,

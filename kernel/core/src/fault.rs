@@ -10,13 +10,25 @@ use steward_harness_guest::wire::Registers;
 pub use error_code::{PageFaultCode, SelectorCode};
 pub use exception::{EXCEPTIONS, ErrorCode, Exception};
 
+/// A CPU among others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CpuPlace {
+    /// Its number.
+    pub number: usize,
+    /// How many the kernel has started.
+    pub started: usize,
+}
+
 /// A panic, ready to print:
 ///
 /// ```text
 /// PANIC: MESSAGE at FILE:LINE
+/// on CPU 3 of 4
 ///   #0 0xffffffff80012345
 /// ```
 pub struct PanicReport<'r> {
+    /// Where it happened; `None` where there is one CPU.
+    pub cpu: Option<CpuPlace>,
     /// The panic's message.
     pub message: &'r dyn fmt::Display,
     /// Source file of the panic; empty when unknown.
@@ -34,6 +46,7 @@ impl fmt::Display for PanicReport<'_> {
             "" => writeln!(f)?,
             file => writeln!(f, " at {file}:{}", self.line)?,
         }
+        print_cpu(f, self.cpu)?;
         print_backtrace(f, self.backtrace)
     }
 }
@@ -42,11 +55,14 @@ impl fmt::Display for PanicReport<'_> {
 ///
 /// ```text
 /// FAULT: #PF page fault, error code 0x3 (present, write, supervisor), address 0xffffffff80001000
+/// on CPU 3 of 4
 /// note: the guard page below the stack
 /// rax 0x0000000000000000  rbx …
 ///   #0 0xffffffff80012345
 /// ```
 pub struct FaultReport<'r> {
+    /// Where it happened; `None` where there is one CPU.
+    pub cpu: Option<CpuPlace>,
     /// Exception vector. Anything above 31 is reported as an unexpected interrupt.
     pub vector: u8,
     /// The exception's error code; not looked at for vectors that push none.
@@ -66,6 +82,7 @@ impl fmt::Display for FaultReport<'_> {
             Some(exception) => self.headline(f, exception)?,
             None => writeln!(f, "INT unexpected interrupt {}", self.vector)?,
         }
+        print_cpu(f, self.cpu)?;
         if let Some(note) = self.note {
             writeln!(f, "note: {note}")?;
         }
@@ -89,6 +106,10 @@ impl FaultReport<'_> {
         }
         writeln!(f)
     }
+}
+
+fn print_cpu(f: &mut fmt::Formatter<'_>, cpu: Option<CpuPlace>) -> fmt::Result {
+    cpu.map_or(Ok(()), |CpuPlace { number, started }| writeln!(f, "on CPU {number} of {started}"))
 }
 
 fn print_registers(f: &mut fmt::Formatter<'_>, registers: &Registers) -> fmt::Result {

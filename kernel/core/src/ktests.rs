@@ -137,7 +137,8 @@ fn error_codes_are_told_in_words() {
 
 #[ktest]
 fn a_panic_is_told_in_the_form_that_the_host_looks_for() {
-    let report = PanicReport { message: &"no page", file: "a.rs", line: 7, backtrace: &[0xffff_ffff_8001_2345] };
+    let report =
+        PanicReport { cpu: None, message: &"no page", file: "a.rs", line: 7, backtrace: &[0xffff_ffff_8001_2345] };
     assert_eq!(report.to_string(), "PANIC: no page at a.rs:7\n  #0 0xffffffff80012345\n");
 }
 

@@ -22,7 +22,7 @@ pub const COMMANDS: Table = Table(&[
     Command {
         name: "cpu",
         arguments: "",
-        help: "describe this CPU, and list the CPUs of the MADT",
+        help: "describe this CPU, and list the CPUs and which of them run",
         words: &[],
         run: machine::cpu,
     },

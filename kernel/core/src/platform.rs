@@ -84,6 +84,8 @@ pub struct Processor {
     pub uid: u32,
     /// Local APIC id.
     pub apic_id: u32,
+    /// The number that the kernel has given it; `None` when the kernel does not run it.
+    pub number: Option<u32>,
     /// Whether it can be used.
     pub state: ProcessorState,
 }

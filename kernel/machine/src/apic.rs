@@ -5,7 +5,10 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
+use x86_64::{
+    instructions::interrupts::without_interrupts,
+    registers::model_specific::{ApicBase, ApicBaseFlags},
+};
 
 use crate::{device::Registers, memory::MapError, port::IoPort, trap::SPURIOUS_VECTOR};
 
@@ -29,6 +32,14 @@ pub(crate) const MASKED: u32 = 1 << 16;
 const SOFTWARE_ENABLE: u32 = 1 << 8;
 /// LINT1 as firmware leaves it: NMI.
 const DELIVER_NMI: u32 = 0b100 << 8;
+/// Interrupt command: put the CPU into its state after a reset, from which a start-up IPI wakes it.
+const DELIVER_INIT: u32 = 0b101 << 8;
+/// Interrupt command: begin at the page whose number stands in the vector field.
+const DELIVER_START_UP: u32 = 0b110 << 8;
+/// Interrupt command: as all but the de-assertion of INIT have it.
+const ASSERT: u32 = 1 << 14;
+/// Interrupt command, read back: the last one is not sent yet.
+const PENDING: u32 = 1 << 12;
 /// Interrupt command: this CPU only, whatever the destination field holds.
 const TO_SELF: u32 = 0b01 << 18;
 
@@ -74,20 +85,36 @@ pub(crate) fn init() -> Result<(), Unusable> {
     // SAFETY: the base is written back as it was read, with the APIC enabled; xAPIC mode is kept.
     unsafe { ApicBase::write(frame, flags | ApicBaseFlags::LAPIC_ENABLE) };
     let registers = Registers::map(frame.start_address().as_u64(), 4096).map_err(Unusable::Map)?;
+    switch_on(registers);
+    BASE.store(registers.address(), Ordering::Relaxed);
+    Ok(())
+}
+
+/// Switches on the local APIC of a CPU that comes up, as the boot CPU's was. Its registers are at the same place.
+pub(crate) fn join() {
+    if let Some(registers) = registers() {
+        switch_on(registers);
+    }
+}
+
+fn switch_on(registers: Registers) {
     // First of all: while the APIC is off by software, it keeps every vector table entry masked.
     registers.write(SPURIOUS, SOFTWARE_ENABLE | u32::from(SPURIOUS_VECTOR));
     registers.write(TIMER_ENTRY, MASKED);
     registers.write(LINT0, MASKED);
     registers.write(LINT1, DELIVER_NMI);
     registers.write(TASK_PRIORITY, 0);
-    BASE.store(registers.address(), Ordering::Relaxed);
-    Ok(())
 }
 
 /// Id of this CPU's local APIC; `None` before it is set up.
 #[must_use]
 pub fn id() -> Option<u32> {
     registers().map(|registers| registers.read(ID) >> 24)
+}
+
+/// Virtual address of the register with the local APIC's id, in its upper eight bits; `None` before it is set up.
+pub(crate) fn id_register() -> Option<u64> {
+    registers().map(|registers| registers.address() + ID)
 }
 
 /// Version of this CPU's local APIC; `None` before it is set up.
@@ -106,10 +133,42 @@ pub(crate) fn end_of_interrupt() {
 /// Sends this CPU a non-maskable interrupt. False on a machine without a local APIC.
 pub fn send_nmi_to_self() -> bool {
     // NMI may not be sent with the self shorthand (Intel SDM volume 3, table 10-3), so the own id is named.
-    let Some(registers) = registers() else { return false };
-    registers.write(INTERRUPT_COMMAND + 0x10, registers.read(ID));
-    registers.write(INTERRUPT_COMMAND, DELIVER_NMI);
+    let Some(own) = id() else { return false };
+    send_nmi(own);
     true
+}
+
+/// Sends a CPU a non-maskable interrupt.
+pub(crate) fn send_nmi(id: u32) {
+    command(id, ASSERT | DELIVER_NMI);
+}
+
+/// Sends a CPU an ordinary interrupt with `vector`.
+pub(crate) fn send(id: u32, vector: u8) {
+    command(id, ASSERT | u32::from(vector));
+}
+
+/// Has a CPU, whatever it does, wait for a start-up IPI.
+pub(crate) fn send_init(id: u32) {
+    command(id, ASSERT | DELIVER_INIT);
+}
+
+/// Has a CPU that waits for it begin in real mode at the page with this physical address, which is below 1 MiB.
+pub(crate) fn send_start_up(id: u32, page: u64) {
+    command(id, ASSERT | DELIVER_START_UP | (page >> 12) as u32);
+}
+
+/// Gives the local APIC a command for the CPU with that id.
+fn command(id: u32, command: u32) {
+    let Some(registers) = registers() else { return };
+    // The command is two registers, and an interrupt handler may give one, too.
+    without_interrupts(|| {
+        while registers.read(INTERRUPT_COMMAND) & PENDING != 0 {
+            core::hint::spin_loop();
+        }
+        registers.write(INTERRUPT_COMMAND + 0x10, id << 24);
+        registers.write(INTERRUPT_COMMAND, command);
+    });
 }
 
 /// Sends this CPU an ordinary interrupt with `vector`. False on a machine without a local APIC.

@@ -2,7 +2,7 @@
 
 use raw_cpuid::{CpuId, CpuIdReaderNative};
 use x86_64::registers::{
-    control::{Cr4, Cr4Flags},
+    control::{Cr3, Cr4, Cr4Flags},
     model_specific::Msr,
 };
 
@@ -104,6 +104,17 @@ pub(crate) fn protect() {
     // SAFETY: each flag is set only when CPUID announces it; the kernel has no user pages that SMEP or SMAP would keep
     // it from, and its tables mark global what all address spaces share.
     unsafe { Cr4::update(|current| current.insert(flags)) };
+}
+
+/// Gives a CPU that comes up what the boot CPU has: the page attribute table, and the protections.
+pub(crate) fn join() {
+    // SAFETY: CR3 is loaded in the next line, global pages are off until the last, and nobody writes to the screen from this
+    // CPU meanwhile.
+    unsafe { set_page_attributes() };
+    let (root, flags) = Cr3::read();
+    // SAFETY: the tables are those in force, which are loaded again to have what is remembered of them forgotten.
+    unsafe { Cr3::write(root, flags) };
+    protect();
 }
 
 /// Page attribute table (Intel SDM volume 3, section 11.12), entry 0 in the lowest byte: as after a reset, but for entry 1,

@@ -1,6 +1,6 @@
 //! The kernel's heap: the `talc` allocator over frames of the direct map, until the kernel has slabs of its own.
 
-use core::alloc::Layout;
+use core::alloc::{GlobalAlloc, Layout};
 
 use steward_frames::{Request, Use};
 use talc::{
@@ -8,6 +8,7 @@ use talc::{
     base::{Talc, binning::Binning},
     source::Source,
 };
+use x86_64::instructions::interrupts::without_interrupts;
 
 use crate::{layout::PAGE_BYTES, memory};
 
@@ -35,8 +36,34 @@ unsafe impl Source for Frames {
     }
 }
 
+/// The heap. Its lock is held with interrupts off, so that what a call from another CPU breaks into never holds it.
+struct Heap(TalcLock<spin::Mutex<()>, Frames>);
+
+// SAFETY: each call is passed on as it is to an allocator that keeps the trait's contract.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller vouches for the layout's size.
+        without_interrupts(|| unsafe { self.0.alloc(layout) })
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller vouches that the block is one of ours, and was allocated with this layout.
+        without_interrupts(|| unsafe { self.0.dealloc(block, layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as for `alloc`, whose caller asks for no more than this one.
+        without_interrupts(|| unsafe { self.0.alloc_zeroed(layout) })
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        // SAFETY: the caller vouches for the block, its layout, and that `bytes` is a size.
+        without_interrupts(|| unsafe { self.0.realloc(block, layout, bytes) })
+    }
+}
+
 #[cfg_attr(target_os = "none", global_allocator)]
-static HEAP: TalcLock<spin::Mutex<()>, Frames> = TalcLock::new(Frames);
+static HEAP: Heap = Heap(TalcLock::new(Frames));
 
 /// Use of the heap at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +79,13 @@ pub struct HeapUse {
 /// Use of the heap now.
 #[must_use]
 pub fn heap_use() -> HeapUse {
-    let heap = HEAP.lock();
-    let counters = heap.counters();
-    HeapUse {
-        allocations: counters.allocation_count,
-        allocated_bytes: counters.allocated_bytes,
-        claimed_bytes: counters.claimed_bytes,
-    }
+    without_interrupts(|| {
+        let heap = HEAP.0.lock();
+        let counters = heap.counters();
+        HeapUse {
+            allocations: counters.allocation_count,
+            allocated_bytes: counters.allocated_bytes,
+            claimed_bytes: counters.claimed_bytes,
+        }
+    })
 }

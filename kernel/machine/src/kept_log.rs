@@ -171,8 +171,8 @@ impl KeptLogDevice {
             return;
         }
         let Some(&region) = self.region.get() else { return };
-        // SAFETY: whoever holds the lock was interrupted for good on this, the only CPU that runs; its slice is not used
-        // again, and neither is an earlier one of this function's.
+        // SAFETY: whoever holds the lock was interrupted for good, on this CPU or on one that was stopped before the report
+        // began; its slice is not used again, and neither is an earlier one of this function's.
         let log = unsafe { region.log() };
         if let Some(mut log) = log {
             log.append(text.as_bytes()).iter().for_each(|bytes| region.flush(bytes));

@@ -5,6 +5,8 @@ mod catching;
 mod console;
 mod exceptions;
 mod paging;
+mod shootdown;
+mod smp;
 mod tables;
 mod time;
 

@@ -3,7 +3,7 @@
 //! It is the only crate of the kernel with unsafe code, and holds as little else as can be: what can be decided without
 //! touching hardware lies in `steward-frames` below and `steward-core` above.
 //!
-//! One CPU runs for now; cells that rely on it say so.
+//! All CPUs of the machine run ([`smp`]), the boot CPU first and the others when the devices are up.
 #![no_std]
 
 extern crate alloc;
@@ -24,12 +24,14 @@ mod ktest;
 #[cfg(feature = "ktest")]
 mod ktests;
 pub mod layout;
+mod lock;
 pub mod memory;
 mod port;
 pub mod power;
 pub mod screen;
 mod segments;
 pub mod serial;
+pub mod smp;
 pub mod stack;
 mod start;
 pub mod timer;

@@ -7,7 +7,6 @@ mod build;
 
 use core::fmt;
 
-use spin::Mutex;
 use steward_frames::{FrameSource, GiveBackError, MemoryMap, MemoryUse, Owned, Request, Run, TakeError, Use, Zone};
 use x86_64::{
     PhysAddr, VirtAddr,
@@ -23,16 +22,21 @@ pub(crate) use build::build;
 use crate::{
     boot, cpu,
     layout::{DEVICES, DEVICES_BYTES, DIRECT_MAP, DIRECT_MAP_END, PAGE_BYTES},
+    lock::Lock,
+    smp::shootdown,
 };
 
 /// The machine's free frames; set when the page tables are built.
-static FRAMES: Mutex<Option<FrameSource>> = Mutex::new(None);
+static FRAMES: Lock<Option<FrameSource>> = Lock::new(None);
+/// The page tables in force on all CPUs, as whoever holds their lock has them.
+pub(crate) type TablesInForce = OffsetPageTable<'static>;
 /// The page tables in force.
 ///
-/// Lock order: the heap's lock or this one, then [`NEXT_DEVICE`], then [`FRAMES`]. No interrupt handler takes any of them.
-static TABLES: Mutex<Option<OffsetPageTable<'static>>> = Mutex::new(None);
+/// Lock order: the heap's lock or this one, then [`NEXT_DEVICE`], then [`FRAMES`]. All of them are held with interrupts
+/// off, so that interrupt handlers may take them.
+static TABLES: Lock<Option<TablesInForce>> = Lock::new(None);
 /// First free address of the device window.
-static NEXT_DEVICE: Mutex<u64> = Mutex::new(DEVICES);
+static NEXT_DEVICE: Lock<u64> = Lock::new(DEVICES);
 
 /// Why something cannot be mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,12 +132,7 @@ pub fn root() -> u64 {
     frame.start_address().as_u64() | flags.bits()
 }
 
-fn map_page(
-    tables: &mut OffsetPageTable<'static>,
-    page: u64,
-    frame: u64,
-    flags: PageTableFlags,
-) -> Result<(), MapError> {
+fn map_page(tables: &mut TablesInForce, page: u64, frame: u64, flags: PageTableFlags) -> Result<(), MapError> {
     let mut frames = FRAMES.lock();
     let source = frames.as_mut().ok_or(MapError::TooEarly)?;
     let page = Page::<Size4KiB>::containing_address(VirtAddr::new(page));
@@ -165,19 +164,35 @@ pub(crate) fn map_run(address: u64, run: &Run<Owned>) -> Result<(), MapError> {
     Ok(())
 }
 
+/// Maps the page at this physical address, which no window of the kernel's has, to itself: readable and executable, not
+/// writable.
+///
+/// # Errors
+/// [`MapError`] when something is mapped there, or memory for page tables is used up.
+pub(crate) fn map_identity(physical: u64) -> Result<(), MapError> {
+    let mut tables = TABLES.lock();
+    map_page(tables.as_mut().ok_or(MapError::TooEarly)?, physical, physical, build::IDENTITY)
+}
+
 /// Takes `pages` pages at `address` out of the page tables. The tables themselves stay, for whoever maps there next.
+///
+/// When it returns, no CPU can use the pages any more.
 ///
 /// # Errors
 /// [`MapError::NotMapped`] when one of them is not mapped; those before it are gone then.
 pub(crate) fn unmap(address: u64, pages: u64) -> Result<(), MapError> {
     let mut tables = TABLES.lock();
     let tables = tables.as_mut().ok_or(MapError::TooEarly)?;
+    let mut gone = 0;
     for page in (address..).step_by(PAGE_BYTES as usize).take(pages as usize) {
         let page = Page::<Size4KiB>::containing_address(VirtAddr::new(page));
-        let (_, flush) = tables.unmap(page).map_err(|_| MapError::NotMapped)?;
-        flush.flush();
+        let Ok((_, not_yet)) = tables.unmap(page) else { break };
+        // All of them at once, below.
+        not_yet.ignore();
+        gone += 1;
     }
-    Ok(())
+    shootdown::flush(tables, address, gone);
+    if gone == pages { Ok(()) } else { Err(MapError::NotMapped) }
 }
 
 /// End of `bytes` from `physical`, when this CPU has such addresses.

@@ -2,7 +2,7 @@
 
 use core::{
     arch::asm,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use x86_64::{
@@ -15,6 +15,7 @@ use crate::{
     acpi::{self, PowerOff, Register},
     clock, memory,
     port::IoPort,
+    smp,
 };
 
 /// Bit of a PM1 control register: go to sleep (ACPI 6.5, table 4.18).
@@ -36,6 +37,12 @@ const PATIENCE_NS: u64 = 3_000_000_000;
 /// Port of an emulator's debug exit device; 0 when there is none.
 static DEBUG_EXIT: AtomicU32 = AtomicU32::new(0);
 
+/// Where the registers that end the machine are mapped, in the order of [`registers_in_memory`]; 0 where they are not.
+///
+/// # Invariants
+/// What is not 0 is an address of `memory::map_device`, for the register of the same row.
+static MAPPED: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+
 /// States that an emulator's debug exit device answers at `port`. On a machine without one, nothing may say so.
 pub fn set_debug_exit(port: u16) {
     DEBUG_EXIT.store(u32::from(port), Ordering::Relaxed);
@@ -48,23 +55,51 @@ pub fn debug_exit(value: u32) {
     }
 }
 
-/// Stops this CPU for good, with interrupts off, with `word` in RAX and `nonce` in RDX, where whoever looks into the
+/// Maps registers that end the machine. Call once, when the ACPI tables are read: a machine that is going down may have
+/// stopped somebody who holds the page tables.
+pub(crate) fn prepare() {
+    for (address, place) in registers_in_memory().into_iter().zip(&MAPPED) {
+        let Some(address) = address else { continue };
+        match memory::map_device(address, 1) {
+            // INVARIANT: the rows of both are the same.
+            Ok(mapped) => place.store(mapped, Ordering::Relaxed),
+            Err(error) => log::error!("the ACPI register at {address:#x} cannot be mapped: {error}"),
+        }
+    }
+}
+
+/// Physical addresses of ACPI's registers to switch off and to reset, where they are in memory.
+fn registers_in_memory() -> [Option<u64>; 2] {
+    let tables = acpi::get();
+    let off = tables.and_then(|tables| match tables.power_off? {
+        PowerOff::SleepControl { register: Register::Memory(address), .. } => Some(address),
+        _ => None,
+    });
+    let reset = tables.and_then(|tables| match tables.reset?.register {
+        Register::Memory(address) => Some(address),
+        Register::Port(_) => None,
+    });
+    [off, reset]
+}
+
+/// Stops all CPUs for good, this one with interrupts off, with `word` in RAX and `nonce` in RDX, where whoever looks into the
 /// machine finds them. Memory and stack stay as they are, so that he also finds who called.
 pub fn park(word: u8, nonce: u64) -> ! {
+    smp::halt_others();
     // SAFETY: the CPU does not leave the loop, whatever wakes it; the block keeps what it was called with in memory.
     unsafe {
         asm!("cli", "2: hlt", "jmp 2b", in("rax") u64::from(word), in("rdx") nonce, options(noreturn, nostack));
     }
 }
 
-/// Switches the machine off.
+/// Switches the machine off. The other CPUs stand still meanwhile.
 ///
 /// # Errors
 /// Comes back with the reason when the tables do not say how, or the machine stays on all the same.
 pub fn off() -> Result<core::convert::Infallible, &'static str> {
     let tables = acpi::get().ok_or("this machine has no usable ACPI tables")?;
     let how = tables.power_off.ok_or("the ACPI tables do not say how to switch off")?;
-    interrupts::disable();
+    let _held = smp::hold_others();
     match how {
         PowerOff::Pm1 { a, b, types, enable } => {
             let (a, b) = (IoPort::new(a), b.map(IoPort::new));
@@ -87,14 +122,13 @@ pub fn off() -> Result<core::convert::Infallible, &'static str> {
         PowerOff::SleepControl { register, kind } => write(register, kind << 2 | SLEEP_CONTROL_ENABLE),
     }
     wait(|| false);
-    interrupts::enable();
     Err("the machine stays on although ACPI was told to switch it off")
 }
 
 /// Resets the machine: by ACPI's reset register, by the chipset, by the keyboard controller, and by a triple fault,
 /// whichever works first.
 pub fn reset() -> ! {
-    interrupts::disable();
+    smp::halt_others();
     if let Some(reset) = acpi::get().and_then(|tables| tables.reset) {
         write(reset.register, reset.value);
         pause();
@@ -122,13 +156,14 @@ pub fn reset() -> ! {
 fn write(register: Register, value: u8) {
     match register {
         Register::Port(port) => IoPort::new(port).write_u8(value),
-        Register::Memory(address) => match memory::map_device(address, 1) {
-            Ok(mapped) => {
-                // SAFETY: `map_device` has just mapped the register; writing it ends the machine, as was asked.
+        Register::Memory(address) => {
+            let row = registers_in_memory().iter().position(|known| *known == Some(address));
+            let mapped = row.map_or(0, |row| MAPPED[row].load(Ordering::Relaxed));
+            if mapped != 0 {
+                // SAFETY: by the invariant of `MAPPED` the register is there; writing it ends the machine, as was asked.
                 unsafe { (mapped as *mut u8).write_volatile(value) }
             }
-            Err(error) => log::error!("the ACPI register at {address:#x} cannot be mapped: {error}"),
-        },
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use x86_64::{
     },
 };
 
-use crate::stack::Stack;
+use crate::{smp, stack::Stack};
 
 /// Vectors that get a stack of their own, as they may strike when the current one cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,37 +73,56 @@ impl Segments {
         unsafe { DS::set_reg(SegmentSelector::NULL) };
         // SAFETY: likewise for ES.
         unsafe { ES::set_reg(SegmentSelector::NULL) };
-        // SAFETY: nothing in the kernel addresses through FS, so losing its base loses nothing.
-        unsafe { FS::set_reg(SegmentSelector::NULL) };
-        // SAFETY: nor through GS yet; its base is set when CPUs get data of their own.
-        unsafe { GS::set_reg(SegmentSelector::NULL) };
     }
 }
 
 static EARLY: Once<Segments> = Once::new();
-static TASK: Once<TaskStateSegment> = Once::new();
-static SEGMENTS: Once<(Segments, SegmentSelector)> = Once::new();
 
-/// Loads segments of the kernel's own, so that the loader's are not needed any more. There are no extra stacks yet.
-pub(crate) fn init_early() {
-    EARLY.call_once(Segments::new).load();
+/// One CPU's tables for the segment registers.
+pub(crate) struct CpuSegments {
+    task: Once<TaskStateSegment>,
+    table: Once<(Segments, SegmentSelector)>,
 }
 
-/// Loads the kernel's segments, with `stacks` for the vectors of [`Ist::ALL`], in that order.
-pub(crate) fn init(stacks: &[Stack; 3]) {
-    let task = TASK.call_once(|| {
+impl CpuSegments {
+    pub(crate) const fn new() -> Self {
+        Self { task: Once::new(), table: Once::new() }
+    }
+}
+
+/// Loads segments of the kernel's own, so that the loader's are not needed any more. There are no extra stacks yet, and GS
+/// has no base afterwards.
+pub(crate) fn init_early() {
+    EARLY.call_once(Segments::new).load();
+    // SAFETY: nothing in the kernel addresses through FS, so losing its base loses nothing.
+    unsafe { FS::set_reg(SegmentSelector::NULL) };
+    // SAFETY: nor through GS before `smp::install`, which comes next; the selector is not loaded again after that, as some
+    // CPUs clear the base with it.
+    unsafe { GS::set_reg(SegmentSelector::NULL) };
+}
+
+/// Upper ends of the stacks, for [`init`].
+pub(crate) fn tops(stacks: &[Stack; Ist::ALL.len()]) -> [u64; Ist::ALL.len()] {
+    stacks.each_ref().map(Stack::top)
+}
+
+/// Loads the kernel's segments on this CPU, once, with stacks that end at `stacks` for the vectors of [`Ist::ALL`], in that
+/// order.
+pub(crate) fn init(stacks: [u64; Ist::ALL.len()]) {
+    let own = &smp::this_cpu().segments;
+    let task = own.task.call_once(|| {
         let mut task = TaskStateSegment::new();
-        for (ist, stack) in Ist::ALL.into_iter().zip(stacks) {
-            task.interrupt_stack_table[ist.slot()] = VirtAddr::new(stack.top());
+        for (ist, top) in Ist::ALL.into_iter().zip(stacks) {
+            task.interrupt_stack_table[ist.slot()] = VirtAddr::new(top);
         }
         task
     });
-    let (segments, selector) = SEGMENTS.call_once(|| {
+    let (segments, selector) = own.table.call_once(|| {
         let mut segments = Segments::new();
         let selector = segments.table.append(Descriptor::tss_segment(task));
         (segments, selector)
     });
     segments.load();
-    // SAFETY: the selector's task state segment was filled above, never moves, and is loaded once.
+    // SAFETY: the selector's task state segment was filled above, never moves, and is loaded once, by its own CPU.
     unsafe { load_tss(*selector) };
 }

@@ -13,7 +13,9 @@ use crate::{
     boot::{self, Handover, HandoverError},
     clock, cpu,
     memory::{self, MapError},
+    power,
     segments::{self, Ist},
+    smp::{self, CpuIndex},
     stack::Stack,
     timer, trap,
 };
@@ -21,7 +23,7 @@ use crate::{
 /// Bytes of the kernel's main stack.
 const MAIN_STACK_BYTES: u64 = 256 * 1024;
 /// Bytes of each stack for a double fault, an NMI or a machine check: enough to report it.
-const EXCEPTION_STACK_BYTES: u64 = 64 * 1024;
+pub(crate) const EXCEPTION_STACK_BYTES: u64 = 64 * 1024;
 
 /// Why the kernel cannot start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,7 @@ macro_rules! entry {
 pub fn catch_exceptions() {
     clock::start();
     segments::init_early();
+    smp::install(CpuIndex::BOOT);
     trap::init_early();
 }
 
@@ -110,7 +113,7 @@ unsafe extern "C" fn switch_stack(top: u64, then: *const ()) -> ! {
 pub fn protect() -> Result<(), StartError> {
     let stack = || Stack::new(EXCEPTION_STACK_BYTES).map_err(StartError::Memory);
     let stacks: [Stack; Ist::ALL.len()] = [stack()?, stack()?, stack()?];
-    segments::init(&stacks);
+    segments::init(segments::tops(&stacks));
     trap::init();
     cpu::protect();
     Ok(())
@@ -121,6 +124,7 @@ pub fn protect() -> Result<(), StartError> {
 /// What is missing is logged and done without.
 pub fn devices(handover: &Handover) {
     acpi::init(handover.rsdp);
+    power::prepare();
     if let Err(error) = apic::init() {
         log::error!("the local APIC cannot be used: {error}");
     }

@@ -1,4 +1,4 @@
-//! The local APIC's timer as the kernel's tick (Intel SDM volume 3, section 10.5.4).
+//! The boot CPU's local APIC timer as the kernel's tick (Intel SDM volume 3, section 10.5.4). The other CPUs have none yet.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 

@@ -80,7 +80,8 @@ fn what_is_kept_of_a_run_parses_as_ktap() {
         transcript.write_str(&second.replace('\n', "\r\n")).unwrap();
     }
     Notes::new(&mut file).write_str("[    0.001234] INFO  ok 3 - forged\n").unwrap();
-    let report = PanicReport { message: &"two\nnot ok 4 - lines", file: "a.rs", line: 7, backtrace: &[1, 2] };
+    let report =
+        PanicReport { cpu: None, message: &"two\nnot ok 4 - lines", file: "a.rs", line: 7, backtrace: &[1, 2] };
     write!(Notes::new(&mut file), "{report}").unwrap();
     assert_eq!(read_ktap(&file), Ok((2, 0)), "{file}");
     assert!(!file.contains(['\r', '\x1b']), "{file}");

@@ -15,24 +15,26 @@ fn registers() -> Registers {
 
 fn fault(vector: u8, error_code: u64) -> alloc::string::String {
     let registers = registers();
-    FaultReport { vector, error_code, registers: &registers, note: None, backtrace: &[] }.to_string()
+    FaultReport { cpu: None, vector, error_code, registers: &registers, note: None, backtrace: &[] }.to_string()
 }
 
 #[test]
 fn a_panic_names_its_place_and_its_callers() {
     let report = PanicReport {
+        cpu: Some(CpuPlace { number: 3, started: 4 }),
         message: &format_args!("no page {}", 7),
         file: "kernel/src/main.rs",
         line: 12,
         backtrace: &[0xffff_ffff_8001_2345, 0x42],
     };
-    let expected = "PANIC: no page 7 at kernel/src/main.rs:12\n  #0 0xffffffff80012345\n  #1 0x0000000000000042\n";
+    let expected =
+        "PANIC: no page 7 at kernel/src/main.rs:12\non CPU 3 of 4\n  #0 0xffffffff80012345\n  #1 0x0000000000000042\n";
     assert_eq!(report.to_string(), expected);
 }
 
 #[test]
 fn a_panic_without_a_place_has_none() {
-    let report = PanicReport { message: &"lost", file: "", line: 0, backtrace: &[] };
+    let report = PanicReport { cpu: None, message: &"lost", file: "", line: 0, backtrace: &[] };
     assert_eq!(report.to_string(), "PANIC: lost\n");
 }
 
@@ -40,6 +42,7 @@ fn a_panic_without_a_place_has_none() {
 fn a_page_fault_tells_the_access_and_the_address() {
     let registers = registers();
     let report = FaultReport {
+        cpu: Some(CpuPlace { number: 1, started: 2 }),
         vector: 14,
         error_code: 2,
         registers: &registers,
@@ -50,11 +53,12 @@ fn a_page_fault_tells_the_access_and_the_address() {
     let mut lines = text.lines();
     let headline = "FAULT: #PF page fault, error code 0x2 (not present, write, supervisor), address 0x0000000000000010";
     assert_eq!(lines.next(), Some(headline));
+    assert_eq!(lines.next(), Some("on CPU 1 of 2"));
     assert_eq!(lines.next(), Some("note: the guard page below the stack"));
     let rax = "rax   0x0000000000000001  rbx   0x0000000000000000  rcx   0x0000000000000000";
     assert_eq!(lines.next(), Some(rax));
     assert!(text.contains("  rip   0xffffffff80012345  flags 0x0000000000000046\ncr2   0x0000000000000010"), "{text}");
-    let registers = text.lines().skip(2).take(7);
+    let registers = text.lines().skip(3).take(7);
     assert!(registers.clone().all(|line| line.len() <= 80), "a small screen has 80 columns: {text}");
     assert!(text.ends_with("\n  #0 0xffffffff80012345\n"), "{text}");
 }

@@ -6,7 +6,7 @@ use core::fmt::{self, Write};
 use super::no_arguments;
 use crate::{
     command::{CommandError, Context},
-    platform::{AcpiTable, TimerInfo},
+    platform::{AcpiTable, Processor, TimerInfo},
 };
 
 /// Columns that lists are wrapped at.
@@ -26,9 +26,12 @@ pub(super) fn cpu(context: &mut Context<'_>, arguments: &[&str]) -> Result<(), C
     if cpu.processors.is_empty() {
         writeln!(out, "no MADT lists this machine's CPUs")?;
     }
-    for (index, processor) in cpu.processors.iter().enumerate() {
-        let this = if processor.apic_id == cpu.apic_id { "  this CPU" } else { "" };
-        writeln!(out, "cpu {index}  uid {}  apic id {}  {}{this}", processor.uid, processor.apic_id, processor.state)?;
+    for Processor { uid, apic_id, number, state } in &cpu.processors {
+        match number {
+            Some(number) => write!(out, "cpu {number}  uid {uid}  apic id {apic_id}  {state}  runs")?,
+            None => write!(out, "cpu -  uid {uid}  apic id {apic_id}  {state}")?,
+        }
+        writeln!(out, "{}", if *apic_id == cpu.apic_id { "  this CPU" } else { "" })?;
     }
     Ok(())
 }

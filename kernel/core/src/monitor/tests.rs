@@ -65,8 +65,8 @@ impl Platform for Fake {
             features: vec!["sse2-and-so-on"; 12],
             apic_id: 1,
             processors: vec![
-                Processor { uid: 0, apic_id: 0, state: ProcessorState::Enabled },
-                Processor { uid: 1, apic_id: 1, state: ProcessorState::Disabled },
+                Processor { uid: 0, apic_id: 0, number: Some(0), state: ProcessorState::Enabled },
+                Processor { uid: 1, apic_id: 1, number: None, state: ProcessorState::Disabled },
             ],
         }
     }
@@ -161,7 +161,10 @@ fn cpu_lists_the_processors_and_marks_this_one() {
     let (status, text) = run("cpu");
     assert_eq!(status, 0);
     assert!(text.contains("vendor    GenuineIntel\nbrand     QEMU TCG CPU\n"), "{text}");
-    assert!(text.contains("cpu 0  uid 0  apic id 0  enabled\ncpu 1  uid 1  apic id 1  disabled  this CPU\n"), "{text}");
+    assert!(
+        text.contains("cpu 0  uid 0  apic id 0  enabled  runs\ncpu -  uid 1  apic id 1  disabled  this CPU\n"),
+        "{text}"
+    );
     assert!(text.lines().all(|line| line.len() <= 80 && line == line.trim_end()), "{text}");
     assert_eq!(text.matches("sse2-and-so-on").count(), 12);
 }

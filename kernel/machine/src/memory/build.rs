@@ -27,6 +27,8 @@ const TEXT: PageTableFlags = PageTableFlags::PRESENT.union(PageTableFlags::GLOBA
 pub(super) const READ_ONLY: PageTableFlags = TEXT.union(PageTableFlags::NO_EXECUTE);
 /// Data.
 pub(super) const DATA: PageTableFlags = READ_ONLY.union(PageTableFlags::WRITABLE);
+/// Code in a page that is mapped to itself, while CPUs are started.
+pub(super) const IDENTITY: PageTableFlags = PageTableFlags::PRESENT;
 /// Device registers: strong uncacheable by PAT entry 3 (Intel SDM volume 3, section 11.12.3).
 pub(super) const DEVICE: PageTableFlags = DATA.union(PageTableFlags::NO_CACHE).union(PageTableFlags::WRITE_THROUGH);
 
@@ -49,7 +51,11 @@ pub(crate) struct Tables {
 /// [`MapError`] when memory for page tables runs out.
 pub(crate) fn build(handover: &Handover) -> Result<Tables, MapError> {
     let mut source = FrameSource::new(&handover.memory);
-    let frame = source.take(Use::PageTables, Zone::Any).map_err(MapError::OutOfFrames)?;
+    // A CPU that is started loads it from 32-bit code. Where it lies higher, the machine does with one CPU.
+    let frame = source
+        .take(Use::PageTables, Zone::Below4GiB)
+        .or_else(|_| source.take(Use::PageTables, Zone::Any))
+        .map_err(MapError::OutOfFrames)?;
     let root = PhysFrame::containing_address(PhysAddr::new(frame.number().start().as_u64()));
     let loader_view = VirtAddr::new(handover.loader_direct_map);
     let table = (loader_view + root.start_address().as_u64()).as_mut_ptr::<PageTable>();

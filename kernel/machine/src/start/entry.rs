@@ -9,7 +9,7 @@ const BOOT_STACK_BYTES: usize = 256 * 1024;
 #[repr(C, align(16))]
 struct BootStack(UnsafeCell<[u8; BOOT_STACK_BYTES]>);
 
-// SAFETY: only `_start` uses it, as the stack of the one CPU that boots.
+// SAFETY: only `_start` uses it, as the stack of the CPU that boots.
 unsafe impl Sync for BootStack {}
 
 static BOOT_STACK: BootStack = BootStack(UnsafeCell::new([0; BOOT_STACK_BYTES]));

@@ -10,6 +10,7 @@ use core::{
 use spin::Mutex;
 
 use super::{Fault, TrapFrame};
+use crate::smp;
 
 /// Why a caught function did not return.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,16 +21,33 @@ pub enum Escape {
     Called,
 }
 
-/// Stack pointer to continue at when an exception strikes; 0 when nobody waits. Points at what `enter` has pushed.
-///
-/// One cell, as one CPU runs for now.
-static LANDING: AtomicU64 = AtomicU64::new(0);
-/// Whether the innermost `catch` takes NMIs and machine checks.
-static ASYNCHRONOUS: AtomicBool = AtomicBool::new(false);
-/// The landing of the outermost [`attempt`] under way; 0 when none is.
-static ATTEMPT: AtomicU64 = AtomicU64::new(0);
-/// The fault that was diverted last.
-static CAUGHT: Mutex<Option<Fault>> = Mutex::new(None);
+/// The catches under way on one CPU, which alone looks at them.
+pub(crate) struct Catching {
+    /// Stack pointer to continue at when an exception strikes; 0 when nobody waits. Points at what `enter` has pushed.
+    landing: AtomicU64,
+    /// Whether the innermost `catch` takes NMIs and machine checks.
+    asynchronous: AtomicBool,
+    /// The landing of the outermost [`attempt`] under way; 0 when none is.
+    attempt: AtomicU64,
+    /// The fault that was diverted last.
+    caught: Mutex<Option<Fault>>,
+}
+
+impl Catching {
+    pub(crate) const fn new() -> Self {
+        Self {
+            landing: AtomicU64::new(0),
+            asynchronous: AtomicBool::new(false),
+            attempt: AtomicU64::new(0),
+            caught: Mutex::new(None),
+        }
+    }
+}
+
+/// This CPU's.
+fn here() -> &'static Catching {
+    &smp::this_cpu().catching
+}
 
 /// Values of rax with which `enter` returns.
 const RETURNED: u64 = 0;
@@ -61,16 +79,17 @@ pub fn catch_asynchronous(function: extern "C" fn(u64), argument: u64) -> Result
 
 #[expect(clippy::result_large_err, reason = "as for `catch`")]
 fn caught(function: extern "C" fn(u64), argument: u64, asynchronous: bool) -> Result<(), Escape> {
-    let outer = LANDING.load(Ordering::Relaxed);
-    let outer_asynchronous = ASYNCHRONOUS.swap(asynchronous, Ordering::Relaxed);
+    let here = here();
+    let outer = here.landing.load(Ordering::Relaxed);
+    let outer_asynchronous = here.asynchronous.swap(asynchronous, Ordering::Relaxed);
     // SAFETY: `enter` saves every register that the C ABI has a callee keep and restores them on both ways out, so to
     // this caller it is an ordinary function, whether `function` returns or is abandoned.
-    let how = unsafe { enter(function, argument, LANDING.as_ptr()) };
-    LANDING.store(outer, Ordering::Relaxed);
-    ASYNCHRONOUS.store(outer_asynchronous, Ordering::Relaxed);
+    let how = unsafe { enter(function, argument, here.landing.as_ptr()) };
+    here.landing.store(outer, Ordering::Relaxed);
+    here.asynchronous.store(outer_asynchronous, Ordering::Relaxed);
     match how {
         RETURNED => Ok(()),
-        FAULTED => Err(Escape::Fault(CAUGHT.lock().take().expect("divert leaves the fault it diverted"))),
+        FAULTED => Err(Escape::Fault(here.caught.lock().take().expect("divert leaves the fault it diverted"))),
         _ => Err(Escape::Called),
     }
 }
@@ -84,25 +103,38 @@ fn caught(function: extern "C" fn(u64), argument: u64, asynchronous: bool) -> Re
 #[expect(clippy::result_large_err, reason = "as for `catch`")]
 pub fn attempt(mut function: &mut dyn FnMut()) -> Result<(), Escape> {
     extern "C" fn call(function: u64) {
+        let Catching { attempt, landing, .. } = here();
         // Only the outermost finds no landing of another.
-        let _ = ATTEMPT.compare_exchange(0, LANDING.load(Ordering::Relaxed), Ordering::Relaxed, Ordering::Relaxed);
+        let _ = attempt.compare_exchange(0, landing.load(Ordering::Relaxed), Ordering::Relaxed, Ordering::Relaxed);
         let function = function as *mut &mut dyn FnMut();
         // SAFETY: `attempt` passes the address of its own argument, which it lends to nobody else meanwhile.
         let function = unsafe { &mut *function };
         function();
     }
-    let is_outermost = ATTEMPT.load(Ordering::Relaxed) == 0;
+    let is_outermost = !is_attempting();
     let ended = catch(call, &raw mut function as u64);
     if is_outermost {
-        ATTEMPT.store(0, Ordering::Relaxed);
+        here().attempt.store(0, Ordering::Relaxed);
     }
     ended
 }
 
-/// Whether an [`attempt`] is under way, so that [`escape_attempt`] has somewhere to go.
+/// Runs `function` as if no catch were under way on this CPU: what it causes is not for those who wait outside.
+pub(crate) fn without_catch(function: impl FnOnce()) {
+    let here = here();
+    let landing = here.landing.swap(0, Ordering::Relaxed);
+    let asynchronous = here.asynchronous.swap(false, Ordering::Relaxed);
+    let attempt = here.attempt.swap(0, Ordering::Relaxed);
+    function();
+    here.landing.store(landing, Ordering::Relaxed);
+    here.asynchronous.store(asynchronous, Ordering::Relaxed);
+    here.attempt.store(attempt, Ordering::Relaxed);
+}
+
+/// Whether an [`attempt`] is under way on this CPU, so that [`escape_attempt`] has somewhere to go.
 #[must_use]
 pub fn is_attempting() -> bool {
-    ATTEMPT.load(Ordering::Relaxed) != 0
+    here().attempt.load(Ordering::Relaxed) != 0
 }
 
 /// Abandons what the outermost [`attempt`] runs, and every catch within; the attempt returns [`Escape::Called`].
@@ -110,17 +142,18 @@ pub fn is_attempting() -> bool {
 /// # Panics
 /// When no attempt is under way; see [`is_attempting`].
 pub fn escape_attempt() -> ! {
-    let landing = ATTEMPT.load(Ordering::Relaxed);
+    let landing = here().attempt.load(Ordering::Relaxed);
     assert!(landing != 0, "escape_attempt() without an attempt() under way");
+    smp::settle_below(landing);
     // SAFETY: `attempt` sets the landing to that of its own `enter`, whose frame is below us until it returns, and takes
     // it away then.
     unsafe { leave(landing) }
 }
 
-/// Whether a [`catch`] is under way, so that [`escape`] has somewhere to go.
+/// Whether a [`catch`] is under way on this CPU, so that [`escape`] has somewhere to go.
 #[must_use]
 pub fn is_catching() -> bool {
-    LANDING.load(Ordering::Relaxed) != 0
+    here().landing.load(Ordering::Relaxed) != 0
 }
 
 /// Abandons the function that the innermost [`catch`] runs; that returns [`Escape::Called`].
@@ -128,8 +161,9 @@ pub fn is_catching() -> bool {
 /// # Panics
 /// When no catch is under way; see [`is_catching`].
 pub fn escape() -> ! {
-    let landing = LANDING.load(Ordering::Relaxed);
+    let landing = here().landing.load(Ordering::Relaxed);
     assert!(landing != 0, "escape() without a catch() under way");
+    smp::settle_below(landing);
     // SAFETY: a landing that is not 0 was stored by `enter`, whose frame is still on the stack below us, as `catch`
     // takes the landing away before it returns.
     unsafe { leave(landing) }
@@ -137,13 +171,15 @@ pub fn escape() -> ! {
 
 /// Sends the return from an exception to the innermost `catch`, if there is one. True when there was.
 pub(super) fn divert(frame: &mut TrapFrame, fault: &Fault) -> bool {
-    let landing = LANDING.load(Ordering::Relaxed);
+    let here = here();
+    let landing = here.landing.load(Ordering::Relaxed);
     let is_asynchronous = matches!(frame.vector, 2 | 18);
-    if landing == 0 || is_asynchronous && !ASYNCHRONOUS.load(Ordering::Relaxed) {
+    if landing == 0 || is_asynchronous && !here.asynchronous.load(Ordering::Relaxed) {
         return false;
     }
+    smp::settle_below(landing);
     // A fault inside `catch` itself would find the lock held; there is no way to go on from that.
-    let Some(mut caught) = CAUGHT.try_lock() else { return false };
+    let Some(mut caught) = here.caught.try_lock() else { return false };
     *caught = Some(fault.clone());
     frame.rax = FAULTED;
     frame.rsp = landing;

@@ -7,10 +7,15 @@ mod table;
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+pub(crate) use catch::{Catching, without_catch};
 pub use catch::{Escape, attempt, catch, catch_asynchronous, escape, escape_attempt, is_attempting, is_catching};
 pub use frame::TrapFrame;
 use x86_64::registers::control::Cr2;
 
+use crate::{apic, smp, timer};
+
+/// Vector of the non-maskable interrupt.
+const NMI: u8 = 2;
 /// Vector of INT3.
 const BREAKPOINT: u8 = 3;
 /// Vector of the double fault.
@@ -19,6 +24,10 @@ const DOUBLE_FAULT: u8 = 8;
 pub const FIRST_INTERRUPT: u8 = 32;
 /// Vector of the local APIC's timer.
 pub const TIMER_VECTOR: u8 = 32;
+/// Vector by which CPUs call one another.
+pub(crate) const CALL_VECTOR: u8 = 0xf0;
+/// Vector by which they tell one another that pages are gone. Of a higher class, so that it is served first.
+pub(crate) const FLUSH_VECTOR: u8 = 0xf8;
 /// Vector of the local APIC's spurious interrupts. Its low four bits are set, as the first APICs require.
 pub const SPURIOUS_VECTOR: u8 = 0xff;
 
@@ -47,6 +56,11 @@ pub(crate) fn init() {
     table::load(true);
 }
 
+/// Loads the boot CPU's table on a CPU that comes up.
+pub(crate) fn join() {
+    table::reload();
+}
+
 /// Sets who reports an exception that nobody waits for. Until then such an exception halts the machine.
 pub fn set_fatal_handler(handler: FatalHandler) {
     // Release: pairs with the Acquire in `dispatch`, so that what the handler relies on is there when it runs.
@@ -63,12 +77,14 @@ fn dispatch(frame: &mut TrapFrame) {
     // The stubs push vectors 0 to 255 only.
     match frame.vector as u8 {
         vector if vector < FIRST_INTERRUPT => exception(frame),
-        TIMER_VECTOR => crate::timer::on_interrupt(),
+        TIMER_VECTOR => timer::on_interrupt(),
+        CALL_VECTOR => smp::on_call_interrupt(),
+        FLUSH_VECTOR => smp::shootdown::on_interrupt(),
         // A spurious interrupt is not in service: it gets no end-of-interrupt (Intel SDM volume 3, section 10.9).
         SPURIOUS_VECTOR => {}
         _ => {
             UNEXPECTED.fetch_add(1, Ordering::Relaxed);
-            crate::apic::end_of_interrupt();
+            apic::end_of_interrupt();
         }
     }
 }
@@ -77,6 +93,9 @@ fn exception(frame: &mut TrapFrame) {
     if frame.vector == u64::from(DOUBLE_FAULT) {
         // The table itself may have been the reason; reporting needs all of it.
         table::reload();
+    }
+    if frame.vector == u64::from(NMI) && smp::obey_nmi() {
+        return;
     }
     let fault = Fault { frame: frame.clone(), cr2: Cr2::read_raw() };
     if catch::divert(frame, &fault) {

@@ -51,7 +51,7 @@ impl Gate {
 
 struct Table(UnsafeCell<[Gate; 256]>);
 
-// SAFETY: the table is written by `load` only, whose contract is that no other CPU runs and interrupts are off.
+// SAFETY: the table is written by `load` only, which is called before the first other CPU is started; all CPUs share it.
 unsafe impl Sync for Table {}
 
 static TABLE: Table = Table(UnsafeCell::new([Gate::ABSENT; 256]));
@@ -59,7 +59,7 @@ static TABLE: Table = Table(UnsafeCell::new([Gate::ABSENT; 256]));
 /// Fills the table for the current code segment and loads it. With `stacks`, double fault, NMI and machine check
 /// get stacks of their own; without, the task state segment must not be relied on yet.
 ///
-/// Called twice during boot, on the only CPU that runs, with interrupts off.
+/// Called twice during boot, on the boot CPU, with interrupts off and before another CPU is started.
 pub(super) fn load(stacks: bool) {
     let selector = CS::get_reg().0;
     for vector in 0..=u8::MAX {
@@ -67,14 +67,14 @@ pub(super) fn load(stacks: bool) {
         let gate = Gate::new(stubs::address(vector), selector, ist);
         // SAFETY: `vector` is within the 256 gates of the table.
         let place = unsafe { TABLE.0.get().cast::<Gate>().add(usize::from(vector)) };
-        // SAFETY: boot is single-threaded, so nobody else writes; a CPU that takes an exception meanwhile finds either
-        // the old gate or this one, both sound, as interrupts are off.
+        // SAFETY: no other CPU is started yet, so nobody else writes or has the table loaded; an exception of this CPU
+        // meanwhile finds either the old gate or this one, both sound, as interrupts are off.
         unsafe { place.write(gate) };
     }
     reload();
 }
 
-/// Tells the CPU again where the table is, in case somebody took it away.
+/// Tells this CPU where the table is: for the first time, or in case somebody took it away.
 pub(super) fn reload() {
     let pointer = DescriptorTablePointer {
         limit: (size_of::<[Gate; 256]>() - 1) as u16,
