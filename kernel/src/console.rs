@@ -136,7 +136,7 @@ impl Console {
     /// As any write; the console gives none.
     pub fn greet(&mut self) -> fmt::Result {
         let version = env!("CARGO_PKG_VERSION");
-        let bytes = steward_machine::memory::memory_use().map_or(0, |account| account.total());
+        let bytes = steward_machine::frames::memory_use().map_or(0, |account| account.total());
         write!(self, "\r\nSteward {version}, {} MiB. Type help for the commands.\r\n", bytes >> 20)
     }
 

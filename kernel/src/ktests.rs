@@ -131,9 +131,9 @@ fn an_audit_takes_nothing_and_misses_what_a_leak_would_leave() {
     let told = audit().difference_from(&before).expect("a box more is in use");
     assert!(told.as_str().contains("heap allocations") && told.as_str().contains("heap bytes"), "{}", told.as_str());
     drop(kept);
-    let run = machine::memory::take_frames(Request::run(3, Use::Tests)).expect("there are frames");
+    let run = machine::frames::take(Request::run(3, Use::Tests)).expect("there are frames");
     let told = audit().difference_from(&before).expect("three frames are in use");
     assert!(told.as_str().contains("frames of tests: 0 before, 3 after"), "{}", told.as_str());
-    machine::memory::give_frames_back(run).expect("the source takes back what it gave");
+    machine::frames::give_back(run).expect("the source takes back what it gave");
     assert!(audit().difference_from(&before).is_none());
 }

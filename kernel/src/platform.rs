@@ -7,9 +7,10 @@ use steward_core::platform::{
 };
 use steward_frames::MemoryUse;
 use steward_harness_guest::{Balance, Descriptor, FailureText};
+use steward_ledger::Ledger;
 use steward_machine::{
     acpi::{self, CpuState, PowerOff, Register},
-    apic, clock, cpu, fault, layout, memory, power, smp, timer,
+    apic, clock, cpu, fault, frames, layout, ledger, power, smp, timer,
     trap::{self, Escape},
 };
 
@@ -20,7 +21,11 @@ pub struct Pc;
 
 impl Platform for Pc {
     fn memory(&self) -> MemoryUse {
-        memory::memory_use().expect("the prompt runs long after the page tables were built")
+        frames::memory_use().expect("the prompt runs long after the page tables were built")
+    }
+
+    fn with_ledger(&self, see: &mut dyn FnMut(&Ledger<'_>)) {
+        ledger::with(|ledger| see(ledger));
     }
 
     fn cpu(&self) -> CpuInfo {

@@ -3,7 +3,7 @@
 use steward_core::audit::InUse;
 use steward_harness_guest::{Balance, Ending, Line, serve, wire::After};
 use steward_machine::{
-    clock, halt_for_ever, heap_use, memory, power,
+    clock, frames, halt_for_ever, heap_use, ledger, power,
     serial::{COM2, Driver},
     tests as all_tests,
 };
@@ -43,7 +43,14 @@ pub fn tests() -> ! {
 pub fn audit(balance: &mut Balance) {
     let heap = heap_use();
     let (heap_allocations, heap_bytes) = (heap.allocations as u64, heap.allocated_bytes as u64);
-    InUse { heap_allocations, heap_bytes, memory: memory::memory_use() }.record_in(balance);
+    let (mut processes, mut loans, mut contradictions) = (0, 0, 0);
+    ledger::with(|ledger| {
+        ledger.for_each_account(|_| processes += 1);
+        ledger.for_each_loan(|_| loans += 1);
+        ledger.audit(|_| contradictions += 1);
+    });
+    let memory = frames::memory_use();
+    InUse { heap_allocations, heap_bytes, memory, processes, loans, contradictions }.record_in(balance);
 }
 
 /// Lets `report` write a last record, whoever holds the record line. Without such a line it counts as failed.

@@ -15,6 +15,12 @@ pub struct InUse {
     pub heap_bytes: u64,
     /// The account of the frames; `None` before there is one.
     pub memory: Option<MemoryUse>,
+    /// The processes that live, or left something.
+    pub processes: u64,
+    /// The loans that have not come to their end.
+    pub loans: u64,
+    /// Where the ledger contradicts itself.
+    pub contradictions: u64,
 }
 
 impl InUse {
@@ -22,6 +28,9 @@ impl InUse {
     pub fn record_in(&self, balance: &mut Balance) {
         balance.record("heap allocations", self.heap_allocations);
         balance.record("heap bytes", self.heap_bytes);
+        balance.record("processes", self.processes);
+        balance.record("loans", self.loans);
+        balance.record("contradictions in the ledger", self.contradictions);
         let Some(memory) = &self.memory else { return };
         let frames = |kind: &str| memory.bytes(kind).unwrap_or(0) / FRAME_SIZE;
         for usage in Use::ALL {
@@ -62,7 +71,9 @@ mod tests {
     fn balance(heap: (u64, u64), source: &FrameSource) -> Balance {
         let memory = Some(source.memory_use());
         let mut balance = Balance::new();
-        InUse { heap_allocations: heap.0, heap_bytes: heap.1, memory }.record_in(&mut balance);
+        let (heap_allocations, heap_bytes) = heap;
+        InUse { heap_allocations, heap_bytes, memory, processes: 1, loans: 0, contradictions: 0 }
+            .record_in(&mut balance);
         balance
     }
 

@@ -1,5 +1,6 @@
 //! The commands of the kernel's prompt.
 
+mod ledger;
 mod machine;
 mod memory;
 mod running;
@@ -43,6 +44,14 @@ pub const COMMANDS: Table = Table(&[
         run: running::ktest,
     },
     Command {
+        name: "ledger",
+        arguments: "[FRAME]",
+        help: "count the frames by state; tell all about the one of that number",
+        words: &[],
+        run: ledger::ledger,
+    },
+    Command { name: "loans", arguments: "", help: "list the loans of memory", words: &[], run: ledger::loans },
+    Command {
         name: "log",
         arguments: "[LEVEL | set LEVEL]",
         help: "print the log, from that level up; set what is logged",
@@ -55,6 +64,13 @@ pub const COMMANDS: Table = Table(&[
         help: "say what the machine's memory is used for",
         words: &[],
         run: memory::mem,
+    },
+    Command {
+        name: "owners",
+        arguments: "",
+        help: "list who may own and borrow memory, and how much they do",
+        words: &[],
+        run: ledger::owners,
     },
     Command { name: "panic", arguments: "[TEXT]...", help: "panic with that message", words: &[], run: running::panic },
     Command { name: "poweroff", arguments: "", help: "turn the machine off", words: &[], run: running::poweroff },

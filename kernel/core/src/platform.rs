@@ -5,6 +5,7 @@ use core::fmt;
 
 use steward_frames::MemoryUse;
 use steward_harness_guest::{Descriptor, FailureText};
+use steward_ledger::Ledger;
 
 /// A machine that the commands ask and order about.
 ///
@@ -12,6 +13,9 @@ use steward_harness_guest::{Descriptor, FailureText};
 pub trait Platform {
     /// Where every byte of memory went, as of now.
     fn memory(&self) -> MemoryUse;
+
+    /// Shows the ledger, with interrupts off: `see` should not take long, and writes nothing meanwhile.
+    fn with_ledger(&self, see: &mut dyn FnMut(&Ledger<'_>));
 
     /// The CPU that asks, and the CPUs that the firmware lists.
     fn cpu(&self) -> CpuInfo;

@@ -67,6 +67,24 @@ impl Request {
         Self { zeroed: true, ..self }
     }
 
+    /// How many frames.
+    #[must_use]
+    pub const fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// What for.
+    #[must_use]
+    pub const fn usage(&self) -> Use {
+        self.usage
+    }
+
+    /// Whether any single frame will do.
+    #[must_use]
+    pub const fn is_any_one(&self) -> bool {
+        self.frames == 1 && self.alignment == 1 && matches!(self.zone, Zone::Any) && !self.zeroed
+    }
+
     /// Whether any such frames could exist.
     pub(crate) const fn is_sensible(&self) -> bool {
         self.frames > 0 && self.alignment.is_power_of_two()

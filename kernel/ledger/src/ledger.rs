@@ -29,10 +29,12 @@ pub struct Ledger<'a> {
 
 impl<'a> Ledger<'a> {
     /// A ledger for the keys of `table`, with the kernel as its only process. `accounts` has a slot for each process,
-    /// of which 0 stays empty and 1 is the kernel's. There is no room for loans yet: see [`Ledger::grow`].
+    /// of which 0 stays empty and 1 is the kernel's. There is no room for loans yet: see [`Ledger::grow`]. Keys that have
+    /// an owner in the table must be the kernel's, and count as such.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there are fewer than two accounts or more than 65536, or the kernel's was used before.
+    /// [`Error::Invalid`] if there are fewer than two accounts or more than 65536, the kernel's was used before, or a key
+    /// is somebody else's or in use; [`Error::NoMemory`] if the kernel has more keys than can be counted.
     pub fn new(table: Table<'a>, accounts: &'a [Account]) -> Result<Self, Error> {
         if accounts.len() > usize::from(u16::MAX) + 1 {
             return Err(Error::Invalid);
@@ -42,6 +44,14 @@ impl<'a> Ledger<'a> {
         if kernel.begin(ProcessId::KERNEL.slot(), Quota::NONE, anything) != Some(ProcessId::KERNEL) {
             return Err(Error::Invalid);
         }
+        let mut owned = 0_u32;
+        for word in table.words().filter(|word| *word != Word::default()) {
+            if word != Word::default().with_owner(ProcessId::KERNEL.slot()) {
+                return Err(Error::Invalid);
+            }
+            owned = owned.saturating_add(1);
+        }
+        kernel.count_owned(ProcessId::KERNEL, owned)?;
         let deadlines = Mutex::new(Deadlines::new());
         Ok(Self { table, accounts, pool: Pool::new(), deadlines, now: AtomicU64::new(0) })
     }

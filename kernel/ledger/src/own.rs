@@ -85,6 +85,20 @@ impl Ledger<'_> {
         Ok(())
     }
 
+    /// Counts keys that a process is about to own: for who claims the keys' entries itself, as an allocator does. If it
+    /// does not come to that, they are discounted again.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the process does not live, [`Error::NoMemory`] beyond its quota.
+    pub fn count(&self, process: ProcessId, keys: u32) -> Result<(), Error> {
+        self.accounts.get(usize::from(process.slot())).ok_or(Error::Invalid)?.count_owned(process, keys)
+    }
+
+    /// Counts keys no longer that were counted as the process's, and whose entries do not name it any more.
+    pub fn discount(&self, process: ProcessId, keys: u32) {
+        self.uncount_owned(process.slot(), keys);
+    }
+
     /// What stands between claim and commit. A process may have died since it was looked at: its death waits for keys
     /// that are claimed, so who is found alive now was in time. A slot is not used again while it owns a key, so the
     /// generation is also the one of the keys that were claimed.

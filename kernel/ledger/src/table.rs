@@ -1,6 +1,6 @@
 //! Which entry belongs to which key.
 
-use crate::{Entry, Error, Extent};
+use crate::{Entry, Error, Extent, Word};
 
 /// Keys that have entries: as many as there are keys, from `first` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,13 @@ impl<'a> Table<'a> {
     #[must_use]
     pub fn spans(&self) -> &'a [Span] {
         self.spans
+    }
+
+    /// The words of all keys, in ascending order, each as it is at its moment.
+    pub(crate) fn words(&self) -> impl Iterator<Item = Word> + use<'a> {
+        let extents = self.spans.iter().map(|span| span.first..span.first + span.keys.count);
+        let entries = self.entries;
+        extents.flat_map(move |range| &entries[range]).map(Entry::word)
     }
 
     /// How many keys these are.

@@ -177,12 +177,18 @@ impl<'a> Ledger<'a> {
         })
     }
 
+    /// The stretches of keys that there are, ascending.
+    pub fn spans(&self) -> impl Iterator<Item = Extent> + use<'a> {
+        self.table.spans().iter().map(|span| span.keys)
+    }
+
     /// The keys that a process owns, or left, ascending; each as it is at its moment.
     pub fn owned_by(&self, process: ProcessId) -> impl Iterator<Item = usize> + use<'_, 'a> {
         let is_there = self.account_of(process).is_some();
-        let spans = self.table.spans().iter().filter(move |_| is_there);
-        let keys = spans.flat_map(|span| span.keys.start..span.keys.start + span.keys.count);
-        keys.filter(move |&key| self.table.entry(key).is_some_and(|entry| entry.word().owner() == process.slot()))
+        let keys = self.spans().flat_map(|keys| keys.start..keys.start + keys.count);
+        keys.filter(move |&key| {
+            is_there && self.table.entry(key).is_some_and(|entry| entry.word().owner() == process.slot())
+        })
     }
 
     /// The loan whose record is at this place.

@@ -10,7 +10,7 @@ use talc::{
 };
 use x86_64::instructions::interrupts::without_interrupts;
 
-use crate::{layout::PAGE_BYTES, memory};
+use crate::{frames, layout::PAGE_BYTES, memory};
 
 /// Least that the heap grows by: 512 KiB.
 const STEP_FRAMES: u64 = 128;
@@ -26,8 +26,8 @@ unsafe impl Source for Frames {
         // One frame more than asked for covers the allocator's own bookkeeping and the alignment's loss.
         let bytes = layout.size().checked_add(layout.align()).ok_or(())? as u64;
         let frames = (bytes / PAGE_BYTES + 2).max(STEP_FRAMES);
-        let run = memory::take_frames(Request::run(frames, Use::Heap))
-            .or_else(|_| memory::take_frames(Request::run(bytes / PAGE_BYTES + 2, Use::Heap)))
+        let run = frames::take(Request::run(frames, Use::Heap))
+            .or_else(|_| frames::take(Request::run(bytes / PAGE_BYTES + 2, Use::Heap)))
             .map_err(|_| ())?;
         let start = memory::direct(run.range().start_address()) as *mut u8;
         // SAFETY: the run was just taken, so the direct map's view of it is memory that nobody else uses, and its token

@@ -17,6 +17,7 @@ pub mod cpu;
 mod device;
 pub mod fault;
 pub mod framebuffer;
+pub mod frames;
 mod heap;
 pub mod kept_log;
 pub mod keyboard;
@@ -24,6 +25,7 @@ mod ktest;
 #[cfg(feature = "ktest")]
 mod ktests;
 pub mod layout;
+pub mod ledger;
 mod lock;
 pub mod memory;
 mod port;

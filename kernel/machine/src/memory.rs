@@ -7,7 +7,7 @@ mod build;
 
 use core::fmt;
 
-use steward_frames::{FrameSource, GiveBackError, MemoryMap, MemoryUse, Owned, Request, Run, TakeError, Use, Zone};
+use steward_frames::{Owned, Request, Run, TakeError, Use};
 use x86_64::{
     PhysAddr, VirtAddr,
     registers::control::Cr3,
@@ -20,20 +20,18 @@ use x86_64::{
 pub(crate) use build::build;
 
 use crate::{
-    boot, cpu,
+    boot, cpu, frames,
     layout::{DEVICES, DEVICES_BYTES, DIRECT_MAP, DIRECT_MAP_END, PAGE_BYTES},
     lock::Lock,
     smp::shootdown,
 };
 
-/// The machine's free frames; set when the page tables are built.
-static FRAMES: Lock<Option<FrameSource>> = Lock::new(None);
 /// The page tables in force on all CPUs, as whoever holds their lock has them.
 pub(crate) type TablesInForce = OffsetPageTable<'static>;
 /// The page tables in force.
 ///
-/// Lock order: the heap's lock or this one, then [`NEXT_DEVICE`], then [`FRAMES`]. All of them are held with interrupts
-/// off, so that interrupt handlers may take them.
+/// Lock order: the heap's lock or this one, then [`NEXT_DEVICE`], then those of [`frames`]. All of them are held with
+/// interrupts off, so that interrupt handlers may take them.
 static TABLES: Lock<Option<TablesInForce>> = Lock::new(None);
 /// First free address of the device window.
 static NEXT_DEVICE: Lock<u64> = Lock::new(DEVICES);
@@ -75,48 +73,15 @@ impl fmt::Display for MapError {
 }
 
 /// Gives page tables their frames. Each is zeroed by the `x86_64` crate before it is linked in.
-struct TableFrames<'a>(&'a mut FrameSource);
+struct TableFrames;
 
-// SAFETY: the source hands out every frame at most once, which is what the trait asks; the token is consumed here, so
-// the frame is a page table for good.
-unsafe impl FrameAllocator<Size4KiB> for TableFrames<'_> {
+// SAFETY: every frame is handed out at most once, which is what the trait asks; the token is consumed here, so the frame
+// is a page table for good.
+unsafe impl FrameAllocator<Size4KiB> for TableFrames {
     fn allocate_frame(&mut self) -> Option<PhysFrame> {
-        let frame = self.0.take(Use::PageTables, Zone::Any).ok()?;
-        Some(PhysFrame::containing_address(PhysAddr::new(frame.number().start().as_u64())))
+        let run = frames::take(Request::one(Use::PageTables)).ok()?;
+        Some(PhysFrame::containing_address(PhysAddr::new(run.range().start_address())))
     }
-}
-
-/// Takes frames from the machine's free ones. They hold whatever they held.
-///
-/// # Errors
-/// [`MapError::OutOfFrames`] with the source's reason; [`MapError::TooEarly`] before the page tables are built.
-pub fn take_frames(request: Request) -> Result<Run<Owned>, MapError> {
-    let mut frames = FRAMES.lock();
-    frames.as_mut().ok_or(MapError::TooEarly)?.take_run(request).map_err(MapError::OutOfFrames)
-}
-
-/// Gives frames back to the machine's free ones.
-///
-/// # Errors
-/// [`GiveBackError`] returns frames that are not taken back.
-pub fn give_frames_back(run: Run<Owned>) -> Result<(), GiveBackError> {
-    match FRAMES.lock().as_mut() {
-        Some(frames) => frames.give_back(run),
-        None => Err(GiveBackError { run, no_room: false }),
-    }
-}
-
-/// Makes the boot loader's memory free. The kernel's own page tables must be in force, and nothing of the loader's used.
-pub(crate) fn reclaim_from_loader(map: &MemoryMap) {
-    if let Some(frames) = FRAMES.lock().as_mut() {
-        frames.reclaim_from_loader(map);
-    }
-}
-
-/// Where every byte of the machine's memory went; `None` before the page tables are built.
-#[must_use]
-pub fn memory_use() -> Option<MemoryUse> {
-    FRAMES.lock().as_ref().map(FrameSource::memory_use)
 }
 
 /// Where the direct map shows `physical`.
@@ -133,13 +98,11 @@ pub fn root() -> u64 {
 }
 
 fn map_page(tables: &mut TablesInForce, page: u64, frame: u64, flags: PageTableFlags) -> Result<(), MapError> {
-    let mut frames = FRAMES.lock();
-    let source = frames.as_mut().ok_or(MapError::TooEarly)?;
     let page = Page::<Size4KiB>::containing_address(VirtAddr::new(page));
     let frame = PhysFrame::containing_address(PhysAddr::new(frame));
     // SAFETY: callers map either frames that they own or device and firmware memory that Rust knows nothing of, at
     // pages of windows that they alone hand out; so no existing reference changes its meaning.
-    let mapped = unsafe { tables.map_to_with_table_flags(page, frame, flags, build::TABLE, &mut TableFrames(source)) };
+    let mapped = unsafe { tables.map_to_with_table_flags(page, frame, flags, build::TABLE, &mut TableFrames) };
     match mapped {
         Ok(flush) => {
             flush.flush();

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use steward_frames::{Owned, Request, Run, Use};
 
 use crate::{
+    frames,
     layout::{PAGE_BYTES, STACK_SLOT_BYTES, STACK_SLOTS, STACKS},
     memory::{self, MapError},
 };
@@ -34,7 +35,7 @@ impl Stack {
     pub fn new(bytes: u64) -> Result<Self, MapError> {
         let bytes = bytes.next_multiple_of(PAGE_BYTES);
         assert!(bytes <= STACK_SLOT_BYTES - PAGE_BYTES, "a stack of {bytes} bytes does not fit its slot");
-        let frames = memory::take_frames(Request::run(bytes / PAGE_BYTES, Use::Stacks))?;
+        let frames = frames::take(Request::run(bytes / PAGE_BYTES, Use::Stacks))?;
         let slot = NEXT_SLOT.fetch_add(1, Ordering::Relaxed);
         if slot >= STACK_SLOTS {
             return Err(MapError::WindowFull);
@@ -55,7 +56,7 @@ impl Stack {
         let slot = (self.bottom - STACKS) / STACK_SLOT_BYTES;
         // Fails when there is a newer slot, and then the slot is used up.
         let _ = NEXT_SLOT.compare_exchange(slot + 1, slot, Ordering::Relaxed, Ordering::Relaxed);
-        memory::give_frames_back(self.frames).map_err(|_| MapError::NotMapped)
+        frames::give_back(self.frames).map_err(|_| MapError::NotMapped)
     }
 
     /// Address past the last byte, 16-byte aligned: where the stack starts to grow down.

@@ -11,7 +11,7 @@ use x86_64::instructions::interrupts;
 use crate::{
     acpi, apic,
     boot::{self, Handover, HandoverError},
-    clock, cpu,
+    clock, cpu, frames,
     memory::{self, MapError},
     power,
     segments::{self, Ist},
@@ -93,7 +93,7 @@ pub fn enter_address_space(handover: &Handover, then: fn() -> !) -> Result<core:
     // SAFETY: this runs on the boot stack, which is part of the image, and everything that the loader left was copied
     // when `handover` was received.
     unsafe { tables.load() };
-    memory::reclaim_from_loader(&handover.memory);
+    frames::take_over(&handover.memory).map_err(StartError::Memory)?;
     let stack = Stack::new(MAIN_STACK_BYTES).map_err(StartError::Memory)?;
     // SAFETY: the stack is new, so nobody else uses it, and `then` does not return.
     unsafe { switch_stack(stack.top(), then as *const ()) }

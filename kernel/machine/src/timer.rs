@@ -6,7 +6,7 @@ use spin::Once;
 
 use crate::{
     apic::{self, MASKED, TIMER_CURRENT, TIMER_DIVIDE, TIMER_ENTRY, TIMER_INITIAL},
-    clock,
+    clock, ledger,
     trap::TIMER_VECTOR,
 };
 
@@ -41,6 +41,7 @@ pub(crate) fn init(hpet: Option<u64>) {
     };
     let reload = u32::try_from(calibration.counter_hz / TICK_HZ).unwrap_or(u32::MAX).max(1);
     TIMER_HZ.store(calibration.counter_hz, Ordering::Relaxed);
+    ledger::start_clock(calibration.tsc_hz);
     registers.write(TIMER_ENTRY, PERIODIC | u32::from(TIMER_VECTOR));
     registers.write(TIMER_INITIAL, reload);
 }
@@ -69,6 +70,7 @@ pub fn set_on_tick(function: fn()) {
 pub(crate) fn on_interrupt() {
     TICKS.fetch_add(1, Ordering::Relaxed);
     apic::end_of_interrupt();
+    ledger::on_tick();
     if let Some(function) = ON_TICK.get() {
         function();
     }

@@ -5,6 +5,7 @@ use steward_harness_guest::ktest;
 use steward_kept_log::{Found, Lost, create, find};
 
 use super::*;
+use crate::frames;
 
 /// The memory of a run of frames that is a log's for as long as this lives.
 struct TestRegion {
@@ -15,7 +16,7 @@ struct TestRegion {
 impl TestRegion {
     fn new() -> Self {
         let count = BYTES as u64 / PAGE_BYTES;
-        let frames = memory::take_frames(Request::run(count, Use::Tests)).expect("there are frames");
+        let frames = frames::take(Request::run(count, Use::Tests)).expect("there are frames");
         let region = Region { physical: frames.range().start_address() };
         Self { frames, region }
     }
@@ -46,7 +47,7 @@ fn what_is_appended_to_a_log_is_found_there() {
     let text = b"ok 1 - first\nok 2 - second\n";
     assert_eq!(found, Found { text, finished: false, truncated: false });
     assert_eq!(find(test.memory(), 8), Err(Lost::OtherRun { id: 7 }));
-    memory::give_frames_back(test.frames).expect("the source takes back what it gave");
+    frames::give_back(test.frames).expect("the source takes back what it gave");
 }
 
 #[ktest]
@@ -55,7 +56,7 @@ fn memory_without_a_log_is_not_opened() {
     test.memory().fill(0xa5);
     // SAFETY: as no log is opened, nothing of this memory is kept.
     assert!(unsafe { test.region.log() }.is_none());
-    memory::give_frames_back(test.frames).expect("the source takes back what it gave");
+    frames::give_back(test.frames).expect("the source takes back what it gave");
 }
 
 #[ktest]

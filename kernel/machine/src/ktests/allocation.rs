@@ -6,10 +6,10 @@ use core::alloc::Layout;
 use steward_frames::{Owned, Request, Run, Use, Zone};
 use steward_harness_guest::ktest;
 
-use crate::{heap_use, memory};
+use crate::{frames, heap_use, memory};
 
 fn give_back(run: Run<Owned>) {
-    memory::give_frames_back(run).expect("the source takes back what it gave");
+    frames::give_back(run).expect("the source takes back what it gave");
 }
 
 #[ktest]
@@ -62,7 +62,7 @@ fn asking_for_more_memory_than_there_is_is_an_error() {
 fn no_frame_is_handed_out_twice() {
     let (mut seen, mut runs) = (BTreeSet::new(), Vec::new());
     for frames in [1, 7, 64, 1, 3, 512] {
-        let run = memory::take_frames(Request::run(frames, Use::Tests)).expect("there are frames");
+        let run = frames::take(Request::run(frames, Use::Tests)).expect("there are frames");
         for frame in run.range().iter() {
             assert!(seen.insert(frame.as_u64()), "{} twice", frame.start());
         }
@@ -75,7 +75,7 @@ fn no_frame_is_handed_out_twice() {
 #[ktest]
 fn frames_are_aligned_and_low_when_asked_for() {
     let request = Request::run(16, Use::Tests).aligned_to(16).within(Zone::Below4GiB);
-    let run = memory::take_frames(request).expect("there are frames");
+    let run = frames::take(request).expect("there are frames");
     assert!(run.range().start().is_multiple_of(16));
     assert!(run.range().end_address() <= 1 << 32);
     assert!(run.range().start_address() >= 1 << 20, "the first MiB is left alone");
@@ -84,9 +84,9 @@ fn frames_are_aligned_and_low_when_asked_for() {
 
 #[ktest]
 fn frames_taken_show_in_the_account_and_the_total_stays() {
-    let account = || memory::memory_use().expect("the account is open");
+    let account = || frames::memory_use().expect("the account is open");
     let before = account();
-    let run = memory::take_frames(Request::run(10, Use::Tests)).expect("there are frames");
+    let run = frames::take(Request::run(10, Use::Tests)).expect("there are frames");
     let after = account();
     assert_eq!(after.total(), before.total());
     let tests = |account: &steward_frames::MemoryUse| account.bytes(Use::Tests.name()).expect("tests have a row");
@@ -97,7 +97,7 @@ fn frames_taken_show_in_the_account_and_the_total_stays() {
 
 #[ktest]
 fn a_frame_really_is_memory() {
-    let run = memory::take_frames(Request::run(4, Use::Tests)).expect("there are frames");
+    let run = frames::take(Request::run(4, Use::Tests)).expect("there are frames");
     let words = run.range().bytes() as usize / 8;
     let start = memory::direct(run.range().start_address()) as *mut u64;
     // SAFETY: the run is this test's own, and the direct map shows all of it.

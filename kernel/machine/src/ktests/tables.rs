@@ -5,7 +5,7 @@ use steward_harness_guest::ktest;
 
 use crate::{
     acpi::{self, CpuState, PowerOff},
-    apic, boot, cpu, layout, memory,
+    apic, boot, cpu, frames, layout, memory,
 };
 
 #[ktest]
@@ -48,7 +48,7 @@ fn a_microvm_switches_off_by_its_sleep_control_register() {
 
 #[ktest(memory = 256)]
 fn every_byte_of_256_mib_is_accounted_for() {
-    let account = memory::memory_use().expect("the account is open");
+    let account = frames::memory_use().expect("the account is open");
     assert_eq!(account.total(), 256 << 20, "{:?}", account.rows());
     assert_eq!(account.rows().iter().map(|row| row.bytes).sum::<u64>(), account.total());
 }

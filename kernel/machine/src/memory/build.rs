@@ -5,16 +5,17 @@ use x86_64::{
     PhysAddr, VirtAddr,
     registers::control::{Cr0, Cr0Flags, Cr3, Cr3Flags, Cr4, Cr4Flags, Efer, EferFlags},
     structures::paging::{
-        Mapper, OffsetPageTable, Page, PageSize, PageTable, PageTableFlags, PhysFrame, Size2MiB, Size4KiB,
-        mapper::MapToError,
+        FrameAllocator, Mapper, OffsetPageTable, Page, PageSize, PageTable, PageTableFlags, PhysFrame, Size2MiB,
+        Size4KiB, mapper::MapToError,
     },
 };
 
-use super::{FRAMES, MapError, TABLES, TableFrames, direct, is_memory, reachable_end};
+use super::{MapError, TABLES, direct, is_memory, reachable_end};
 use crate::{
     boot::Handover,
     cpu,
     framebuffer::Framebuffer,
+    frames,
     layout::{DIRECT_MAP, DIRECT_MAP_END, PAGE_BYTES, SCREEN, image::Part},
     screen,
 };
@@ -34,6 +35,17 @@ pub(super) const DEVICE: PageTableFlags = DATA.union(PageTableFlags::NO_CACHE).u
 
 /// The screen: entry 1 of [`cpu::PAGE_ATTRIBUTES`].
 const WRITE_COMBINING: PageTableFlags = DATA.union(PageTableFlags::WRITE_THROUGH);
+
+/// Gives these tables their frames. Each is zeroed by the `x86_64` crate before it is linked in.
+struct EarlyFrames<'a>(&'a mut FrameSource);
+
+// SAFETY: the source hands out every frame at most once, and its token is consumed here, so the frame stays a page table.
+unsafe impl FrameAllocator<Size4KiB> for EarlyFrames<'_> {
+    fn allocate_frame(&mut self) -> Option<PhysFrame> {
+        let frame = self.0.take(Use::PageTables, Zone::Any).ok()?;
+        Some(PhysFrame::containing_address(PhysAddr::new(frame.number().start().as_u64())))
+    }
+}
 
 /// New tables, not in force yet.
 ///
@@ -73,7 +85,7 @@ pub(crate) fn build(handover: &Handover) -> Result<Tables, MapError> {
             .inspect_err(|error| log::warn!("the screen at {:#x} cannot be mapped: {error}", screen.address()))
             .ok()
     });
-    *FRAMES.lock() = Some(source);
+    frames::begin(source);
     // INVARIANT: `image`, `memory` and `framebuffer` have mapped what the type promises.
     Ok(Tables { root, screen })
 }
@@ -162,7 +174,7 @@ where
     let page = Page::<S>::containing_address(VirtAddr::new(page));
     let frame = PhysFrame::<S>::containing_address(PhysAddr::new(physical));
     // SAFETY: these tables are not in force, so no mapping that any reference relies on changes.
-    let mapped = unsafe { tables.map_to_with_table_flags(page, frame, flags, TABLE, &mut TableFrames(source)) };
+    let mapped = unsafe { tables.map_to_with_table_flags(page, frame, flags, TABLE, &mut EarlyFrames(source)) };
     match mapped {
         Ok(not_in_force) => {
             not_in_force.ignore();

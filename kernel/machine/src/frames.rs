@@ -1,0 +1,157 @@
+//! The machine's free frames, for all CPUs.
+//!
+//! While the page tables are built, a simple source hands them out; then [`take_over`] gives them to the allocator, which
+//! tracks each of them in the [ledger](crate::ledger).
+
+mod contents;
+mod storage;
+
+use spin::Once;
+use steward_frames::{
+    FrameAllocator, FrameRange, FrameSource, MemoryMap, MemoryUse, Needs, Owned, Refused, Request, Reservation, Run,
+    Spans, Storage, TakeError,
+};
+use steward_ledger::{Entry, Error, ProcessId};
+
+use crate::{
+    ledger,
+    lock::Lock,
+    memory::MapError,
+    smp::{self, MOST_CPUS},
+};
+use contents::DirectMap;
+pub(crate) use storage::filled;
+
+/// The frames until the allocator has them; set when the page tables are built.
+static EARLY: Lock<Option<FrameSource>> = Lock::new(None);
+static ALLOCATOR: Once<FrameAllocator<'static, DirectMap>> = Once::new();
+/// Each CPU's reservation, from its first use of the allocator on.
+///
+/// Lock order: the locks of heap and page tables, then a CPU's own one of these.
+static RESERVATIONS: [Lock<Option<Reservation>>; MOST_CPUS] = [const { Lock::new(None) }; MOST_CPUS];
+
+/// Sets the machine's free frames.
+pub(crate) fn begin(source: FrameSource) {
+    *EARLY.lock() = Some(source);
+}
+
+/// Makes the boot loader's memory free, gives all free frames to the allocator, and opens the ledger. The kernel's own page
+/// tables must be in force, and nothing of the loader's used.
+///
+/// # Errors
+/// [`MapError::OutOfFrames`] when there is no memory to track the frames in.
+pub(crate) fn take_over(map: &MemoryMap) -> Result<(), MapError> {
+    let mut early = EARLY.lock();
+    let source = early.as_mut().ok_or(MapError::TooEarly)?;
+    source.reclaim_from_loader(map);
+    let spans = Spans::of(map);
+    let needs = Needs::of(&spans, MOST_CPUS);
+    let storage = Storage {
+        entries: filled(source, needs.entries, Entry::free)?,
+        words: filled(source, needs.words, Default::default)?,
+        slots: filled(source, needs.slots, Default::default)?,
+    };
+    let room = ledger::Room::take(source, spans.frames())?;
+    let allocator =
+        FrameAllocator::take_over(source, map, storage, DirectMap).expect("it has the memory that it needs");
+    ledger::open(storage.entries, &spans, room);
+    ALLOCATOR.call_once(|| allocator);
+    *early = None;
+    Ok(())
+}
+
+/// Runs `act` with the allocator and this CPU's reservation; `None` before there is an allocator.
+fn with_allocator<R>(act: impl FnOnce(&FrameAllocator<'static, DirectMap>, &mut Reservation) -> R) -> Option<R> {
+    let allocator = ALLOCATOR.get()?;
+    let cpu = smp::current().as_usize();
+    let mut own = RESERVATIONS[cpu].lock();
+    let reservation = own.get_or_insert_with(|| {
+        allocator.reservation(cpu).expect("every CPU has a slot, and takes its reservation once")
+    });
+    Some(act(allocator, reservation))
+}
+
+/// Takes frames for the kernel from the machine's free ones. They hold whatever they held.
+///
+/// # Errors
+/// [`MapError::OutOfFrames`] with the allocator's reason; [`MapError::TooEarly`] before the page tables are built.
+pub fn take(request: Request) -> Result<Run<Owned>, MapError> {
+    #[cfg(feature = "ktest")]
+    shortage::strike()?;
+    let taken = with_allocator(|allocator, reservation| {
+        let count = u32::try_from(request.frames()).map_err(|_| TakeError::OutOfFrames)?;
+        // Counted before any entry names the kernel, as the ledger asks.
+        ledger::with(|ledger| ledger.count(ProcessId::KERNEL, count)).map_err(|_| TakeError::OutOfFrames)?;
+        let run = if request.is_any_one() {
+            allocator.take(reservation, ProcessId::KERNEL, request.usage()).map(Run::from)
+        } else {
+            allocator.take_run(reservation, ProcessId::KERNEL, request)
+        };
+        run.inspect_err(|_| ledger::with(|ledger| ledger.discount(ProcessId::KERNEL, count)))
+    });
+    match taken {
+        Some(taken) => taken.map_err(MapError::OutOfFrames),
+        None => EARLY.lock().as_mut().ok_or(MapError::TooEarly)?.take_run(request).map_err(MapError::OutOfFrames),
+    }
+}
+
+/// Gives frames back to the machine's free ones.
+///
+/// # Errors
+/// [`Refused`] returns frames that are not taken back, as none are before the allocator has taken over.
+pub fn give_back(run: Run<Owned>) -> Result<(), Refused> {
+    let count = run.range().count() as u32;
+    let mut run = Some(run);
+    let given = with_allocator(|allocator, reservation| {
+        allocator.put_run(reservation, ProcessId::KERNEL, run.take().expect("it is given back once"))
+    });
+    let given = given.unwrap_or_else(|| {
+        let run = run.take().expect("nobody has taken it");
+        let frame = run.range().iter().next().expect("a run holds at least one frame");
+        Err(Refused { run, frame, error: Error::Invalid })
+    });
+    given.inspect(|()| ledger::with(|ledger| ledger.discount(ProcessId::KERNEL, count)))
+}
+
+/// Makes frames free that were a dead process's.
+pub(crate) fn put_freed(frames: FrameRange) {
+    let put = with_allocator(|allocator, reservation| allocator.put_freed(reservation, frames));
+    debug_assert!(put.is_some(), "processes come after the allocator");
+}
+
+/// Where every byte of the machine's memory went; `None` before the page tables are built.
+#[must_use]
+pub fn memory_use() -> Option<MemoryUse> {
+    match ALLOCATOR.get() {
+        Some(allocator) => Some(allocator.memory_use()),
+        None => EARLY.lock().as_ref().map(FrameSource::memory_use),
+    }
+}
+
+/// Running out of frames on purpose.
+#[cfg(feature = "ktest")]
+pub(crate) mod shortage {
+    use core::sync::atomic::{AtomicU64, Ordering};
+
+    use steward_frames::TakeError;
+
+    use crate::memory::MapError;
+
+    /// How many more requests are met, and one more that is not; 0 for all.
+    static LEFT: AtomicU64 = AtomicU64::new(0);
+
+    /// From now on so many requests for frames are met, and the one after them is not.
+    pub(crate) fn after(met: u64) {
+        LEFT.store(met + 1, Ordering::Relaxed);
+    }
+
+    /// No request fails any more that need not. Whether one did since [`after`].
+    pub(crate) fn end() -> bool {
+        LEFT.swap(0, Ordering::Relaxed) == 0
+    }
+
+    pub(super) fn strike() -> Result<(), MapError> {
+        let left = LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if left == Ok(1) { Err(MapError::OutOfFrames(TakeError::OutOfFrames)) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,111 @@
+//! The kernel's ledger: the owners of all frames, and the loans of them.
+
+use spin::Once;
+use steward_frames::{FrameRange, FrameSource, Spans};
+use steward_ledger::{Account, Clock, Effects, Entry, Extent, Instant, Ledger, LoanSlot, Span, Table};
+use x86_64::instructions::interrupts::without_interrupts;
+
+use crate::{clock, frames, memory::MapError, smp, timer::TICK_HZ};
+
+/// Most stretches of memory that have entries of their own.
+const MOST_SPANS: usize = steward_frames::MAX_REGIONS;
+/// So many frames of memory give room for one more process.
+const FRAMES_A_PROCESS: u64 = 1024;
+/// Room for processes on the smallest and the largest machine.
+const PROCESSES: core::ops::RangeInclusive<u64> = 64..=4096;
+/// So many frames of memory give room for one more loan.
+const FRAMES_A_LOAN: u64 = 2048;
+/// Room for loans on the smallest machine.
+const LEAST_LOANS: u64 = 64;
+const NANOSECONDS: u64 = 1_000_000_000;
+/// What time may pass between two ticks. If more seems to have passed, the machine stood still or its counter jumped.
+const LONGEST_STEP: u64 = NANOSECONDS;
+
+static SPANS: Once<heapless::Vec<Span, MOST_SPANS>> = Once::new();
+static LEDGER: Once<Ledger<'static>> = Once::new();
+/// Time for deadlines.
+static CLOCK: Once<Clock> = Once::new();
+
+/// Memory for processes and loans.
+pub(crate) struct Room {
+    accounts: &'static [Account],
+    loans: &'static [LoanSlot],
+}
+
+impl Room {
+    /// As much as suits a machine of so many frames.
+    ///
+    /// # Errors
+    /// [`MapError::OutOfFrames`] when there is not so much.
+    pub(crate) fn take(source: &mut FrameSource, frames: u64) -> Result<Self, MapError> {
+        let processes = (frames / FRAMES_A_PROCESS).clamp(*PROCESSES.start(), *PROCESSES.end());
+        let loans = (frames / FRAMES_A_LOAN).max(LEAST_LOANS);
+        Ok(Self {
+            accounts: frames::filled(source, processes as usize, Account::new)?,
+            loans: frames::filled(source, loans as usize, LoanSlot::new)?,
+        })
+    }
+}
+
+/// Opens the ledger, once, over the table of all frames.
+pub(crate) fn open(entries: &'static [Entry], frames: &Spans, room: Room) {
+    let spans = SPANS.call_once(|| {
+        let mut first = 0;
+        let span = |range: FrameRange| {
+            let keys = Extent { start: range.start() as usize, count: range.count() as usize };
+            let span = Span { keys, first };
+            first += keys.count;
+            span
+        };
+        frames.ranges().map(span).collect()
+    });
+    LEDGER.call_once(|| {
+        let table = Table::new(entries, spans).expect("the allocator's stretches are in order and have entries each");
+        let ledger = Ledger::new(table, room.accounts).expect("the table names no owner but the kernel");
+        ledger.grow(room.loans).expect("the first loans find room");
+        ledger
+    });
+}
+
+/// Asks the ledger, or has it do something, on this CPU and without interrupts: the tick ends loans, and must not find
+/// the CPU in the middle of something.
+///
+/// # Panics
+/// Before the frame allocator has taken over.
+pub fn with<R>(act: impl FnOnce(&Ledger<'static>) -> R) -> R {
+    let ledger = LEDGER.get().expect("the ledger is open since memory was set up");
+    without_interrupts(|| act(ledger))
+}
+
+/// What the kernel does along with changes of the ledger.
+#[derive(Debug)]
+pub struct Kernel;
+
+impl Effects for Kernel {
+    fn freed(&mut self, keys: Extent) {
+        let frames = FrameRange::new(keys.start as u64, (keys.start + keys.count) as u64);
+        frames::put_freed(frames.expect("keys of the table are numbers of frames"));
+    }
+
+    fn relax(&mut self) {
+        smp::relax();
+    }
+}
+
+/// Starts the time that deadlines are told in, by a counter of that rate.
+pub(crate) fn start_clock(hz: u64) {
+    CLOCK.call_once(|| Clock::new(clock::ticks(), u64::BITS, hz, NANOSECONDS / TICK_HZ, LONGEST_STEP));
+}
+
+/// The time that deadlines are told in; `None` on a machine without a tick, where nothing ends by itself.
+#[must_use]
+pub fn now() -> Option<Instant> {
+    CLOCK.get().map(|clock| without_interrupts(|| clock.advance(clock::ticks())))
+}
+
+/// Ends the loans whose time is over. Called at each tick, with interrupts off.
+pub(crate) fn on_tick() {
+    if let (Some(ledger), Some(now)) = (LEDGER.get(), now()) {
+        ledger.expire(now, &mut Kernel);
+    }
+}
