@@ -11,6 +11,7 @@ use crate::{
     Error, Kind, ProcessId, Quota, Window,
     atomic::Cell,
     loan::{LoanSlot, NONE, Slots},
+    pool::Pool,
 };
 
 const OWNED_BITS: u32 = 30;
@@ -92,6 +93,8 @@ pub(crate) struct Inner {
     pub borrowed: u32,
     pub loans: u32,
     pub first_held: u32,
+    /// A slot for a loan, of the last one that finished: most processes give back what they borrow, one by one.
+    pub spare: u32,
 }
 
 impl Account {
@@ -103,7 +106,14 @@ impl Account {
             standing: AtomicU64::new(0),
             most_owned: AtomicU32::new(0),
             pinned: AtomicU64::new(0),
-            inner: Mutex::new(Inner { window, quota: Quota::NONE, borrowed: 0, loans: 0, first_held: NONE }),
+            inner: Mutex::new(Inner {
+                window,
+                quota: Quota::NONE,
+                borrowed: 0,
+                loans: 0,
+                first_held: NONE,
+                spare: NONE,
+            }),
             tally: [const { AtomicU32::new(0) }; 3],
         }
     }
@@ -264,6 +274,26 @@ impl Inner {
     pub(crate) fn uncharge(&mut self, keys: u32) {
         self.borrowed -= keys;
         self.loans -= 1;
+    }
+
+    /// A slot for a loan.
+    pub(crate) fn take_slot(&mut self, pool: &Pool<'_>) -> Option<u32> {
+        match self.spare {
+            NONE => pool.pop(),
+            spare => {
+                self.spare = NONE;
+                Some(spare)
+            }
+        }
+    }
+
+    /// Gives the slot of a loan that finished back.
+    pub(crate) fn put_slot(&mut self, pool: &Pool<'_>, index: u32, slot: &LoanSlot) {
+        if self.spare == NONE && slot.more() == NONE && slot.retire() {
+            self.spare = index;
+        } else {
+            pool.push(index);
+        }
     }
 
     /// Puts a loan into the list of what the process has.

@@ -202,7 +202,8 @@ impl Ledger<'_> {
         if due != records.due {
             report(Difference::Deadlines { counted: due, found: records.due });
         }
-        let (counted, found) = (self.pool.len(), self.pool.count_free() + records.loans + records.extents);
+        let spares = self.accounts.iter().filter(|account| account.lock().spare != NONE).count() as u32;
+        let (counted, found) = (self.pool.len(), self.pool.count_free() + spares + records.loans + records.extents);
         if counted != found || records.extents != records.extensions {
             report(Difference::Slots { counted, found });
         }

@@ -23,7 +23,7 @@ impl Ledger<'_> {
         account.begin_dying(process)?;
         while let Some(loan) = self.first_held(account) {
             match self.lock_active(loan, effects) {
-                Some((mut tree, _)) => self.end(&mut tree, loan.index(), Operation::Die, effects),
+                Some((mut tree, slot)) => self.end(&mut tree, loan.index(), slot, Operation::Die, effects),
                 // Somebody else is about to take it from the list.
                 None => effects.relax(),
             }

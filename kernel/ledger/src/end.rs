@@ -7,6 +7,7 @@ use crate::{
     key::Keys,
     ledger::Tree,
     loan::{NONE, Phase, Slots},
+    range::{Range, Record},
     rules,
 };
 
@@ -26,7 +27,7 @@ impl Ledger<'_> {
         if slot.borrower() != borrower {
             return Err(Error::NotBorrowed);
         }
-        self.end(&mut tree, loan.index(), Operation::Return, effects);
+        self.end(&mut tree, loan.index(), slot, Operation::Return, effects);
         Ok(())
     }
 
@@ -44,7 +45,7 @@ impl Ledger<'_> {
         if slot.lender() != lender {
             return Err(Error::NotOwner);
         }
-        self.end(&mut tree, loan.index(), Operation::Revoke, effects);
+        self.end(&mut tree, loan.index(), slot, Operation::Revoke, effects);
         Ok(())
     }
 
@@ -57,8 +58,8 @@ impl Ledger<'_> {
             let due = self.deadlines.lock().take_due(&self.pool, now);
             let Some(loan) = due else { return ended };
             // It may just have been ended otherwise.
-            if let Some((mut tree, _)) = self.lock_active(loan, effects) {
-                self.end(&mut tree, loan.index(), Operation::Expire, effects);
+            if let Some((mut tree, slot)) = self.lock_active(loan, effects) {
+                self.end(&mut tree, loan.index(), slot, Operation::Expire, effects);
                 ended += 1;
             }
         }
@@ -70,13 +71,19 @@ impl Ledger<'_> {
         &self,
         tree: &mut Tree<'_>,
         top: u32,
+        slot: &LoanSlot,
         operation: Operation,
         effects: &mut (impl Effects + ?Sized),
     ) {
-        let mut next = self.leaf_below(top);
-        if next == top {
-            return self.close(tree, top, operation, effects);
+        if slot.first_child.load(Relaxed) == NONE {
+            self.close(tree, top, slot, operation, effects);
+        } else {
+            self.end_all(tree, top, operation, effects);
         }
+    }
+
+    fn end_all(&self, tree: &mut Tree<'_>, top: u32, operation: Operation, effects: &mut (impl Effects + ?Sized)) {
+        let mut next = self.leaf_below(top);
         let mut index = top;
         while index != NONE {
             let slot = self.pool.slot(index);
@@ -94,7 +101,7 @@ impl Ledger<'_> {
                 sibling => self.leaf_below(sibling),
             };
             if slot.meta().phase() == Phase::Ending {
-                self.close(tree, index, operation, effects);
+                self.close(tree, index, slot, operation, effects);
             }
             if index == top {
                 return;
@@ -131,18 +138,24 @@ impl Ledger<'_> {
     }
 
     /// Takes the borrower's access away, and finishes the loan if nothing keeps it.
-    fn close(&self, tree: &mut Tree<'_>, index: u32, operation: Operation, effects: &mut (impl Effects + ?Sized)) {
-        let slot = self.pool.slot(index);
-        let keys = Keys::record(&self.pool, slot);
-        let _always = self.seize(keys, |_, word| Ok(word), effects);
-        effects.apply(&self.ending(operation, index, slot));
+    fn close(
+        &self,
+        tree: &mut Tree<'_>,
+        index: u32,
+        slot: &LoanSlot,
+        operation: Operation,
+        effects: &mut (impl Effects + ?Sized),
+    ) {
+        let range = Range::record(&self.table, &self.pool, slot);
+        range.seize_any(effects);
+        effects.apply(&ending(operation, range.keys(), index, slot));
         if slot.deadline().is_some() {
             self.deadlines.lock().remove(&self.pool, slot);
         }
         if is_idle(slot) {
-            return self.finish_seized(tree, index, true, effects);
+            return self.finish_seized(tree, index, slot, range, effects);
         }
-        self.unseize(keys);
+        range.unseize();
         self.account(slot.borrower().slot()).lock().let_go(&self.pool, slot);
         slot.set_phase(Phase::Waiting);
     }
@@ -156,50 +169,54 @@ impl Ledger<'_> {
                 return;
             }
             let parent = slot.parent.load(Relaxed);
-            let _always = self.seize(Keys::record(&self.pool, slot), |_, word| Ok(word), effects);
-            self.finish_seized(tree, index, false, effects);
+            let range = Range::record(&self.table, &self.pool, slot);
+            range.seize_any(effects);
+            self.finish_seized(tree, index, slot, range, effects);
             index = parent;
         }
     }
 
     /// Gives the keys, which are claimed, back to the lender, and drops the record.
-    fn finish_seized(&self, tree: &mut Tree<'_>, index: u32, is_held: bool, effects: &mut (impl Effects + ?Sized)) {
-        let slot = self.pool.slot(index);
-        let keys = Keys::record(&self.pool, slot);
-        effects.apply(&self.ending(Operation::Finish, index, slot));
+    fn finish_seized(
+        &self,
+        tree: &mut Tree<'_>,
+        index: u32,
+        slot: &LoanSlot,
+        range: Range<'_, Record<'_>>,
+        effects: &mut (impl Effects + ?Sized),
+    ) {
+        effects.apply(&ending(Operation::Finish, range.keys(), index, slot));
         // All keys of a tree have the same owner. Its death either is seen here, now that they are claimed, or finds
         // them as they are settled.
         let owner = tree.slot.lender();
         let is_dead = !self.account(owner.slot()).is_live(owner);
         let parent = slot.parent.load(Relaxed);
         match slot.kind() {
-            Kind::Shared => self.settle(keys, |_, word| rules::end_shared(word)),
-            Kind::Mut if parent == NONE => self.settle(keys, |_, word| rules::end_mut(word, false)),
-            Kind::Mut => self.settle(keys, |entry, word| {
+            Kind::Shared => range.settle(|_, word| rules::end_shared(word)),
+            Kind::Mut if parent == NONE => range.settle(|_, word| rules::end_mut(word, false)),
+            Kind::Mut => range.settle(|entry, word| {
                 entry.set_holder(parent);
                 rules::end_mut(word, true)
             }),
         }
         if is_dead {
-            self.sweep(owner, keys, effects);
+            self.sweep(owner, range.keys(), effects);
         }
-        self.unlink(slot, parent);
+        if parent != NONE {
+            self.unlink(slot, parent);
+        }
+        tree.gone |= index == tree.index;
         let account = self.account(slot.borrower().slot());
         let mut inner = account.lock();
-        if is_held {
+        if slot.meta().phase() != Phase::Waiting {
             inner.let_go(&self.pool, slot);
         }
         inner.uncharge(slot.keys());
         account.vacate(&inner);
-        drop(inner);
-        tree.gone |= index == tree.index;
-        self.pool.push(index);
+        inner.put_slot(&self.pool, index, slot);
     }
 
     fn unlink(&self, slot: &LoanSlot, parent: u32) {
-        if parent == NONE {
-            return;
-        }
         let next = slot.next_sibling.load(Relaxed);
         let previous = slot.previous_sibling.load(Relaxed);
         match previous {
@@ -210,14 +227,13 @@ impl Ledger<'_> {
             self.pool.slot(next).previous_sibling.store(previous, Relaxed);
         }
     }
+}
 
-    fn ending<'c>(&'c self, operation: Operation, index: u32, slot: &'c LoanSlot) -> Change<'c> {
-        let keys = Keys::record(&self.pool, slot);
-        Change {
-            loan: Some(LoanId::from_parts(index, slot.meta().generation())),
-            kind: Some(slot.kind()),
-            ..Change::of_keys(operation, keys, Some(slot.borrower()), Some(slot.lender()))
-        }
+fn ending<'c>(operation: Operation, keys: Keys<'c>, index: u32, slot: &LoanSlot) -> Change<'c> {
+    Change {
+        loan: Some(LoanId::from_parts(index, slot.meta().generation())),
+        kind: Some(slot.kind()),
+        ..Change::of_keys(operation, keys, Some(slot.borrower()), Some(slot.lender()))
     }
 }
 

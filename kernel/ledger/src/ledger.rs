@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use spin::Mutex;
 
 use crate::{
-    Account, Effects, Entry, Error, Extent, Instant, Life, LoanId, LoanSlot, ProcessId, Quota, Table, Window, Word,
+    Account, Effects, Entry, Error, Extent, Instant, Life, LoanId, LoanSlot, ProcessId, Quota, Table, Window,
     deadline::Deadlines,
     key::Keys,
     loan::{Phase, Slots},
@@ -151,57 +151,6 @@ impl<'a> Ledger<'a> {
         if actor == process { Err(Error::Invalid) } else { self.live(process) }
     }
 
-    /// Claims all keys, or none.
-    pub(crate) fn seize(
-        &self,
-        keys: Keys<'_>,
-        rule: impl Fn(&Entry, Word) -> Result<Word, Error>,
-        effects: &mut (impl Effects + ?Sized),
-    ) -> Result<(), Error> {
-        let mut claimed = 0;
-        for extent in keys.iter() {
-            for entry in self.entries(extent) {
-                if let Err(error) = entry.seize(|word| rule(entry, word), || effects.relax()) {
-                    self.settle_first(keys, claimed);
-                    return Err(error);
-                }
-                claimed += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// Commits what was seized, each key with the word that `next` makes of the one it has.
-    pub(crate) fn settle(&self, keys: Keys<'_>, next: impl Fn(&Entry, Word) -> Word) {
-        for extent in keys.iter() {
-            for entry in self.entries(extent) {
-                entry.settle(next(entry, entry.word()));
-            }
-        }
-    }
-
-    /// Gives back what was seized, as it was.
-    pub(crate) fn unseize(&self, keys: Keys<'_>) {
-        self.settle(keys, |_, word| word);
-    }
-
-    #[cold]
-    fn settle_first(&self, keys: Keys<'_>, mut claimed: usize) {
-        for extent in keys.iter() {
-            for entry in self.entries(extent) {
-                if claimed == 0 {
-                    return;
-                }
-                claimed -= 1;
-                entry.settle(entry.word());
-            }
-        }
-    }
-
-    fn entries(&self, extent: Extent) -> &'a [Entry] {
-        self.table.entries(extent).expect("extents are checked before they are used")
-    }
-
     /// Counts keys as no longer owned by whoever has, or had, the slot.
     pub(crate) fn uncount_owned(&self, slot: u16, keys: u32) {
         let account = self.account(slot);
@@ -214,7 +163,7 @@ impl<'a> Ledger<'a> {
     pub(crate) fn sweep(&self, dead: ProcessId, keys: Keys<'_>, effects: &mut (impl Effects + ?Sized)) {
         for extent in keys.iter() {
             let mut run = Extent { start: extent.start, count: 0 };
-            for (key, entry) in (extent.start..).zip(self.entries(extent)) {
+            for (key, entry) in (extent.start..).zip(self.table.checked(extent)) {
                 if self.sweep_one(dead, entry, effects) {
                     run.count += 1;
                     continue;
@@ -275,9 +224,9 @@ impl<'a> Ledger<'a> {
         &self,
         loan: LoanId,
         effects: &mut (impl Effects + ?Sized),
-    ) -> Option<(Tree<'_>, &LoanSlot)> {
+    ) -> Option<(Tree<'_>, &'a LoanSlot)> {
+        let slot = self.pool.get(loan.index())?;
         let tree = self.lock_tree(loan, effects)?;
-        let slot = self.pool.slot(loan.index());
         (slot.meta().phase() == Phase::Active).then_some((tree, slot))
     }
 }

@@ -1,19 +1,38 @@
 //! Making loans.
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::{mem, sync::atomic::Ordering::Relaxed};
 
 use crate::{
     Change, Effects, Entry, Error, Extent, Instant, Kind, Ledger, LoanId, LoanSlot, Operation, ProcessId, Terms, Word,
     key::Keys,
     ledger::Tree,
     loan::{Draft, Meta, NONE, Phase, Slots},
+    range::Range,
     rules,
 };
 
 /// How often a loan can be lent on: the owner's loan is the first level, and this the last.
 pub const MOST_DEPTH: u8 = 255;
 
-impl Ledger<'_> {
+/// Why a loan was not charged.
+enum Refusal {
+    /// There is no slot for it; perhaps processes keep some.
+    NoSlot,
+    Because(Error),
+}
+
+use Refusal::{Because, NoSlot};
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            NoSlot => Self::NoMemory,
+            Because(error) => error,
+        }
+    }
+}
+
+impl<'a> Ledger<'a> {
     /// The owner lends keys.
     ///
     /// # Errors
@@ -27,13 +46,13 @@ impl Ledger<'_> {
         terms: Terms,
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<LoanId, Error> {
-        let count = self.table.count(keys)?;
+        let (range, count) = self.table.range(keys)?;
         self.live(lender)?;
         self.other(lender, borrower)?;
         let Terms { kind, revocable, deadline } = terms;
         let (may_end, parent, depth) = (revocable, NONE, 1);
         let draft = Draft { lender, borrower, keys, count, kind, revocable, may_end, deadline, parent, depth };
-        self.make(None, &draft, |_, word| rules::lend(word, lender.slot(), kind), effects)
+        self.make(None, &draft, range, |_, word| rules::lend(word, lender.slot(), kind), effects)
     }
 
     /// A borrower lends keys of a loan on. The new loan ends with that one at the latest.
@@ -49,7 +68,7 @@ impl Ledger<'_> {
         terms: Terms,
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<LoanId, Error> {
-        let count = self.table.count(keys)?;
+        let (range, count) = self.table.range(keys)?;
         self.live(lender)?;
         self.other(lender, borrower)?;
         let (tree, above) = self.lock_active(loan, effects).ok_or(Error::NotBorrowed)?;
@@ -68,12 +87,12 @@ impl Ledger<'_> {
         let deadline = deadline.or(above.deadline());
         let draft = Draft { lender, borrower, keys, count, kind, revocable, may_end, deadline, parent, depth };
         match above.kind() {
-            Kind::Shared => self.make(Some(&tree), &draft, |_, word| rules::relend_of_shared(word), effects),
+            Kind::Shared => self.make(Some(&tree), &draft, range, |_, word| rules::relend_of_shared(word), effects),
             Kind::Mut => {
                 // The holder of a key of the tree changes only with the tree locked, so it can be read before the
                 // key is claimed.
                 let rule = |entry: &Entry, word| rules::relend_of_mut(word, entry.holder() == parent, kind);
-                self.make(Some(&tree), &draft, rule, effects)
+                self.make(Some(&tree), &draft, range, rule, effects)
             }
         }
     }
@@ -82,6 +101,7 @@ impl Ledger<'_> {
         &self,
         tree: Option<&Tree<'_>>,
         draft: &Draft<'_>,
+        range: Range<'_, &[Extent]>,
         rule: impl Fn(&Entry, Word) -> Result<Word, Error>,
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<LoanId, Error> {
@@ -90,31 +110,29 @@ impl Ledger<'_> {
             Some(None | Some(0)) => return Err(Error::Invalid),
             Some(left) => left,
         };
-        let record = self.draw_up(tree, draft);
-        let loan = self.charge(record, draft, left)?;
-        let slot = self.pool.slot(loan.index());
-        let keys = Keys::list(draft.keys);
+        let (loan, slot) = match self.charge(tree, draft, left) {
+            Err(NoSlot) if self.collect_spares() => self.charge(tree, draft, left),
+            charged => charged,
+        }?;
         let operation = if tree.is_some() { Operation::Relend } else { Operation::Lend };
         let change = Change {
             loan: Some(loan),
             kind: Some(draft.kind),
-            ..Change::of_keys(operation, keys, Some(draft.lender), Some(draft.borrower))
+            ..Change::of_keys(operation, range.keys(), Some(draft.lender), Some(draft.borrower))
         };
         let done = effects.reserve(&change).and_then(|()| {
-            let seized = self.seize(keys, &rule, effects);
-            self.confirm(seized, &change, &[draft.lender], effects)
+            let seized = range.seize(&rule, effects);
+            self.confirm(seized, range, &change, &[draft.lender], effects)
         });
         if let Err(error) = done {
-            self.discharge(draft, slot);
-            self.pool.push(loan.index());
+            self.discharge(draft, loan.index(), slot);
             return Err(error);
         }
-        self.settle(keys, |entry, word| {
-            let next = rule(entry, word).unwrap_or(word);
+        range.settle(|entry, word| {
             if draft.kind == Kind::Mut {
                 entry.set_holder(loan.index());
             }
-            next
+            rule(entry, word).unwrap_or(word)
         });
         self.link(loan.index(), slot, draft);
         if tree.is_none() {
@@ -123,19 +141,71 @@ impl Ledger<'_> {
         Ok(loan)
     }
 
-    /// Writes the record of a loan that is active, and in a tree that is locked. Nobody knows it yet.
-    fn draw_up(&self, tree: Option<&Tree<'_>>, draft: &Draft<'_>) -> Option<LoanId> {
-        let loan = self.pool.pop()?;
-        let slot = self.pool.slot(loan.index());
-        let root = tree.map_or(loan, |tree| LoanId::from_parts(tree.index, tree.slot.meta().generation()));
+    /// Asks whether the borrower accepts the loan, charges it, and puts it into the borrower's list: active, and in a
+    /// tree that is locked.
+    fn charge(
+        &self,
+        tree: Option<&Tree<'_>>,
+        draft: &Draft<'_>,
+        left: Option<u64>,
+    ) -> Result<(LoanId, &'a LoanSlot), Refusal> {
+        let account = self.account(draft.borrower.slot());
+        let mut inner = account.lock();
+        let accepts = inner.accepts(draft.kind, draft.count as usize, draft.may_end, left);
+        if !accepts || !account.is_live(draft.borrower) {
+            return Err(Because(Error::Invalid));
+        }
+        inner.charge(draft.count).map_err(Because)?;
+        let record = inner.take_slot(&self.pool).and_then(|index| self.draw_up(index, tree, draft));
+        match record {
+            Some((loan, slot)) => {
+                inner.hold(&self.pool, loan.index(), slot);
+                Ok((loan, slot))
+            }
+            None => {
+                inner.uncharge(draft.count);
+                Err(NoSlot)
+            }
+        }
+    }
+
+    #[cold]
+    fn discharge(&self, draft: &Draft<'_>, index: u32, slot: &LoanSlot) {
+        let mut inner = self.account(draft.borrower.slot()).lock();
+        inner.let_go(&self.pool, slot);
+        inner.uncharge(draft.count);
+        inner.put_slot(&self.pool, index, slot);
+    }
+
+    /// Takes the slots that processes keep for their next loan. Whether there were any.
+    #[cold]
+    fn collect_spares(&self) -> bool {
+        let mut any = false;
+        for account in self.accounts {
+            let spare = mem::replace(&mut account.lock().spare, NONE);
+            if spare != NONE {
+                self.pool.push_free(spare);
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn draw_up(&self, index: u32, tree: Option<&Tree<'_>>, draft: &Draft<'_>) -> Option<(LoanId, &'a LoanSlot)> {
+        let slot = self.pool.get(index)?;
+        let loan = LoanId::from_parts(index, slot.meta().generation());
+        let meta = Meta::new(loan.generation(), Phase::Active);
+        let (root, meta) = match tree {
+            None => (loan, meta.locked()),
+            Some(tree) => (LoanId::from_parts(tree.index, tree.slot.meta().generation()), meta),
+        };
         slot.write(root, draft);
         if !self.write_extents(slot, draft.keys) {
-            self.pool.push(loan.index());
+            self.pool.push(index);
             return None;
         }
-        let meta = Meta::new(loan.generation(), Phase::Active);
-        slot.set_meta(if tree.is_some() { meta } else { meta.locked() });
-        Some(loan)
+        slot.set_meta(meta);
+        Some((loan, slot))
     }
 
     fn write_extents(&self, slot: &LoanSlot, extents: &[Extent]) -> bool {
@@ -144,42 +214,13 @@ impl Ledger<'_> {
             let place = number % LoanSlot::EXTENTS;
             if number > 0 && place == 0 {
                 let Some(more) = self.pool.pop() else { return false };
-                slot.set_more(more.index());
-                slot = self.pool.slot(more.index());
-                slot.set_meta(Meta::new(more.generation(), Phase::Extension));
+                slot.set_more(more);
+                slot = self.pool.slot(more);
+                slot.set_meta(Meta::new(slot.meta().generation(), Phase::Extension));
             }
             slot.set_extent(place, *extent);
         }
         true
-    }
-
-    /// Asks whether the borrower accepts the loan, charges it, and puts the loan into its list.
-    fn charge(&self, record: Option<LoanId>, draft: &Draft<'_>, left: Option<u64>) -> Result<LoanId, Error> {
-        let account = self.account(draft.borrower.slot());
-        let mut inner = account.lock();
-        let charged = if !account.is_live(draft.borrower)
-            || !inner.accepts(draft.kind, draft.count as usize, draft.may_end, left)
-        {
-            Err(Error::Invalid)
-        } else {
-            record.ok_or(Error::NoMemory).and_then(|loan| inner.charge(draft.count).map(|()| loan))
-        };
-        match (charged, record) {
-            (Ok(loan), _) => inner.hold(&self.pool, loan.index(), self.pool.slot(loan.index())),
-            (Err(_), Some(loan)) => {
-                drop(inner);
-                self.pool.push(loan.index());
-            }
-            (Err(_), None) => {}
-        }
-        charged
-    }
-
-    #[cold]
-    fn discharge(&self, draft: &Draft<'_>, slot: &LoanSlot) {
-        let mut inner = self.account(draft.borrower.slot()).lock();
-        inner.let_go(&self.pool, slot);
-        inner.uncharge(draft.count);
     }
 
     /// Puts a new loan below the one above it, and among those that wait for their deadlines.

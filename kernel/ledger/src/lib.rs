@@ -27,6 +27,7 @@ mod own;
 mod pin;
 mod pool;
 mod process;
+mod range;
 mod rules;
 mod table;
 mod terms;

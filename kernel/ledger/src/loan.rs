@@ -191,6 +191,16 @@ impl LoanSlot {
         self.set_meta(if now.is_locked() { next.locked() } else { next });
     }
 
+    /// Ends the life of the record, and the tree's lock with it. Whether the slot has names for another loan.
+    pub(crate) fn retire(&self) -> bool {
+        let generation = Meta(self.meta.load(Relaxed)).generation();
+        match generation.checked_add(1) {
+            Some(next) => self.set_meta(Meta::new(next, Phase::Free)),
+            None => return false,
+        }
+        true
+    }
+
     /// Locks the tree whose root this is, if it is still what `seen` says.
     pub(crate) fn try_lock(&self, seen: Meta) -> bool {
         // Acquire: pairs with the Release in `set_meta`, by which the one before unlocked it.

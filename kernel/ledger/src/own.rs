@@ -1,6 +1,10 @@
 //! Becoming and ceasing to be an owner.
 
-use crate::{Change, Effects, Error, Extent, Ledger, Operation, ProcessId, key::Keys, rules};
+use crate::{
+    Change, Effects, Error, Extent, Ledger, Operation, ProcessId,
+    range::{Range, Source},
+    rules,
+};
 
 impl Ledger<'_> {
     /// A process becomes the owner of keys that have none.
@@ -13,21 +17,20 @@ impl Ledger<'_> {
         keys: &[Extent],
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<(), Error> {
-        let count = self.table.count(keys)?;
+        let (range, count) = self.table.range(keys)?;
         let account = self.accounts.get(usize::from(process.slot())).ok_or(Error::Invalid)?;
         account.count_owned(process, count)?;
-        let keys = Keys::list(keys);
-        let change = Change::of_keys(Operation::Acquire, keys, None, Some(process));
+        let change = Change::of_keys(Operation::Acquire, range.keys(), None, Some(process));
         let rule = |word| rules::acquire(word, process.slot());
         let done = effects.reserve(&change).and_then(|()| {
-            let seized = self.seize(keys, |_, word| rule(word), effects);
-            self.confirm(seized, &change, &[process], effects)
+            let seized = range.seize(|_, word| rule(word), effects);
+            self.confirm(seized, range, &change, &[process], effects)
         });
         if let Err(error) = done {
             self.uncount_owned(process.slot(), count);
             return Err(error);
         }
-        self.settle(keys, |_, word| rule(word).unwrap_or(word));
+        range.settle(|_, word| rule(word).unwrap_or(word));
         Ok(())
     }
 
@@ -42,15 +45,14 @@ impl Ledger<'_> {
         keys: &[Extent],
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<(), Error> {
-        let count = self.table.count(keys)?;
+        let (range, count) = self.table.range(keys)?;
         self.live(process)?;
-        let keys = Keys::list(keys);
-        let change = Change::of_keys(Operation::Release, keys, Some(process), None);
+        let change = Change::of_keys(Operation::Release, range.keys(), Some(process), None);
         let rule = |word| rules::pass_on(word, process.slot(), 0);
         effects.reserve(&change)?;
-        let seized = self.seize(keys, |_, word| rule(word), effects);
-        self.confirm(seized, &change, &[process], effects)?;
-        self.settle(keys, |_, word| rule(word).unwrap_or(word));
+        let seized = range.seize(|_, word| rule(word), effects);
+        self.confirm(seized, range, &change, &[process], effects)?;
+        range.settle(|_, word| rule(word).unwrap_or(word));
         self.uncount_owned(process.slot(), count);
         Ok(())
     }
@@ -66,21 +68,20 @@ impl Ledger<'_> {
         keys: &[Extent],
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<(), Error> {
-        let count = self.table.count(keys)?;
+        let (range, count) = self.table.range(keys)?;
         self.live(from)?;
         self.other(from, to)?.count_owned(to, count)?;
-        let keys = Keys::list(keys);
-        let change = Change::of_keys(Operation::Transfer, keys, Some(from), Some(to));
+        let change = Change::of_keys(Operation::Transfer, range.keys(), Some(from), Some(to));
         let rule = |word| rules::pass_on(word, from.slot(), to.slot());
         let done = effects.reserve(&change).and_then(|()| {
-            let seized = self.seize(keys, |_, word| rule(word), effects);
-            self.confirm(seized, &change, &[from, to], effects)
+            let seized = range.seize(|_, word| rule(word), effects);
+            self.confirm(seized, range, &change, &[from, to], effects)
         });
         if let Err(error) = done {
             self.uncount_owned(to.slot(), count);
             return Err(error);
         }
-        self.settle(keys, |_, word| rule(word).unwrap_or(word));
+        range.settle(|_, word| rule(word).unwrap_or(word));
         self.uncount_owned(from.slot(), count);
         Ok(())
     }
@@ -102,16 +103,18 @@ impl Ledger<'_> {
     /// What stands between claim and commit. A process may have died since it was looked at: its death waits for keys
     /// that are claimed, so who is found alive now was in time. A slot is not used again while it owns a key, so the
     /// generation is also the one of the keys that were claimed.
-    pub(crate) fn confirm(
+    #[inline(always)]
+    pub(crate) fn confirm<'k>(
         &self,
         seized: Result<(), Error>,
+        range: Range<'k, impl Source<'k>>,
         change: &Change<'_>,
         live: &[ProcessId],
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<(), Error> {
         let dead = seized.is_ok() && live.iter().any(|&process| self.live(process).is_err());
         if dead {
-            self.unseize(change.keys);
+            range.unseize();
         }
         match seized {
             Ok(()) if !dead => {

@@ -6,6 +6,7 @@ use crate::{
     Change, Direction, Effects, Entry, Error, Extent, Kind, Ledger, LoanId, Operation, ProcessId, Word,
     key::Keys,
     loan::{Phase, Slots},
+    range::Range,
     rules,
 };
 
@@ -70,12 +71,14 @@ impl Ledger<'_> {
         direction: Direction,
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<Pin, Error> {
-        let count = u64::from(self.table.count(&[keys])?);
+        let extents = [keys];
+        let (range, count) = self.table.range(&extents)?;
+        let count = u64::from(count);
         let account = self.live(process)?;
         let pin = Pin { process, access, keys, direction };
         match access {
             Access::Owned => {
-                self.pin_keys(&pin, |_, word| rules::pin_owned(word, process.slot(), direction), effects)?;
+                self.pin_keys(&pin, range, |_, word| rules::pin_owned(word, process.slot(), direction), effects)?;
                 account.pinned.fetch_add(count, Relaxed);
             }
             Access::Loan(loan) => {
@@ -85,11 +88,13 @@ impl Ledger<'_> {
                 }
                 match slot.kind() {
                     Kind::Shared if direction == Direction::DeviceWrites => return Err(Error::SharedBorrowed),
-                    Kind::Shared => self.pin_keys(&pin, |_, word| rules::pin_of_shared(word, direction), effects)?,
+                    Kind::Shared => {
+                        self.pin_keys(&pin, range, |_, word| rules::pin_of_shared(word, direction), effects)?
+                    }
                     Kind::Mut => {
                         let holds = |entry: &Entry| entry.holder() == loan.index();
                         let rule = |entry: &Entry, word| rules::pin_of_mut(word, holds(entry), direction);
-                        self.pin_keys(&pin, rule, effects)?;
+                        self.pin_keys(&pin, range, rule, effects)?;
                     }
                 }
                 // The tree is locked: nobody else counts here.
@@ -103,15 +108,15 @@ impl Ledger<'_> {
     fn pin_keys(
         &self,
         pin: &Pin,
+        range: Range<'_, &[Extent]>,
         rule: impl Fn(&Entry, Word) -> Result<Word, Error>,
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<(), Error> {
-        let extents = [pin.keys];
-        let change = pin.change(Operation::Pin, &extents);
+        let change = pin.change(Operation::Pin, range.keys());
         effects.reserve(&change)?;
-        let seized = self.seize(change.keys, &rule, effects);
-        self.confirm(seized, &change, &[pin.process], effects)?;
-        self.settle(change.keys, |entry, word| rule(entry, word).unwrap_or(word));
+        let seized = range.seize(&rule, effects);
+        self.confirm(seized, range, &change, &[pin.process], effects)?;
+        range.settle(|entry, word| rule(entry, word).unwrap_or(word));
         Ok(())
     }
 
@@ -146,22 +151,23 @@ impl Ledger<'_> {
     /// Takes the pin from the keys. Whether who pinned them is dead.
     fn unpin_keys(&self, pin: &Pin, effects: &mut (impl Effects + ?Sized)) -> bool {
         let extents = [pin.keys];
-        let change = pin.change(Operation::Unpin, &extents);
-        let _always = self.seize(change.keys, |_, word| Ok(word), effects);
+        let range = Range::new(&self.table, extents.as_slice(), Some(self.table.checked(pin.keys)));
+        let change = pin.change(Operation::Unpin, range.keys());
+        range.seize_any(effects);
         let is_dead = self.live(pin.process).is_err();
         effects.apply(&change);
-        self.settle(change.keys, |_, word| rules::unpin(word, pin.direction));
+        range.settle(|_, word| rules::unpin(word, pin.direction));
         is_dead
     }
 }
 
 impl Pin {
-    fn change<'c>(&self, operation: Operation, extents: &'c [Extent]) -> Change<'c> {
+    fn change<'c>(&self, operation: Operation, keys: Keys<'c>) -> Change<'c> {
         let loan = match self.access {
             Access::Owned => None,
             Access::Loan(loan) => Some(loan),
         };
         let direction = Some(self.direction);
-        Change { loan, direction, ..Change::of_keys(operation, Keys::list(extents), Some(self.process), None) }
+        Change { loan, direction, ..Change::of_keys(operation, keys, Some(self.process), None) }
     }
 }

@@ -8,7 +8,7 @@ use core::sync::atomic::{
 use spin::{Mutex, Once};
 
 use crate::{
-    Error, LoanId,
+    Error,
     loan::{LoanSlot, Meta, NONE, Phase, Slots},
 };
 
@@ -92,7 +92,7 @@ impl<'a> Pool<'a> {
     }
 
     /// A free slot, which is the caller's until it is pushed back.
-    pub(crate) fn pop(&self) -> Option<LoanId> {
+    pub(crate) fn pop(&self) -> Option<u32> {
         // Acquire, here and below: pairs with the Release in `push_chain`, so that the slot's link is the pushed one.
         let mut head = self.free.load(Acquire);
         loop {
@@ -100,10 +100,9 @@ impl<'a> Pool<'a> {
             if index == NONE {
                 return None;
             }
-            let slot = self.slot(index);
-            let next = slot.next_held.load(Relaxed);
+            let next = self.slot(index).next_held.load(Relaxed);
             match self.free.compare_exchange_weak(head, Self::changed(head, next), Acquire, Acquire) {
-                Ok(_) => return Some(LoanId::from_parts(index, slot.meta().generation())),
+                Ok(_) => return Some(index),
                 Err(now) => head = now,
             }
         }
@@ -117,15 +116,19 @@ impl<'a> Pool<'a> {
             let slot = self.slot(index);
             next = slot.more();
             slot.set_more(NONE);
-            let generation = slot.meta().generation();
-            slot.set_meta(Meta::new(generation.wrapping_add(1), Phase::Free));
-            // A slot all whose names are used up is never used again.
-            if generation == u32::MAX {
-                self.retired.fetch_add(1, Relaxed);
-            } else {
+            if slot.retire() {
                 self.push_chain(index, index);
+            } else {
+                // All its names are used up: it is never used again.
+                slot.set_meta(Meta::new(u32::MAX, Phase::Free));
+                self.retired.fetch_add(1, Relaxed);
             }
         }
+    }
+
+    /// Gives a slot back that is free already.
+    pub(crate) fn push_free(&self, index: u32) {
+        self.push_chain(index, index);
     }
 
     fn changed(head: u64, index: u32) -> u64 {

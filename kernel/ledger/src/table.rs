@@ -1,6 +1,6 @@
 //! Which entry belongs to which key.
 
-use crate::{Entry, Error, Extent, Word};
+use crate::{Entry, Error, Extent, Word, range::Range};
 
 /// Keys that have entries: as many as there are keys, from `first` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,9 @@ pub struct Span {
     /// Number of the first one's entry.
     pub first: usize,
 }
+
+/// More keys than are ever counted one by one.
+const ENOUGH: usize = u32::MAX as usize;
 
 /// The entries of all keys. Keys between two spans have none, and take no memory.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +51,7 @@ impl<'a> Table<'a> {
 
     /// The entries of these keys, if each has one.
     #[must_use]
+    #[inline]
     pub fn entries(&self, keys: Extent) -> Option<&'a [Entry]> {
         let after = self.spans.partition_point(|span| span.keys.start <= keys.start);
         let span = &self.spans[after.checked_sub(1)?];
@@ -72,11 +76,34 @@ impl<'a> Table<'a> {
         extents.flat_map(move |range| &entries[range]).map(Entry::word)
     }
 
-    /// How many keys these are.
+    /// The entries of keys that are known to have some.
+    ///
+    /// # Panics
+    /// If one has none.
+    #[inline]
+    pub(crate) fn checked(&self, keys: Extent) -> &'a [Entry] {
+        self.entries(keys).expect("extents are checked before they are used")
+    }
+
+    /// The range of these keys, and how many they are.
     ///
     /// # Errors
     /// [`Error::Invalid`] if they are none, do not ascend, overlap, or one has no entry.
-    pub(crate) fn count(&self, extents: &[Extent]) -> Result<u32, Error> {
+    #[inline(always)]
+    pub(crate) fn range<'k>(&'k self, extents: &'k [Extent]) -> Result<(Range<'k, &'k [Extent]>, u32), Error> {
+        let only = match extents {
+            [extent] => self.entries(*extent),
+            _ => None,
+        };
+        let count = match only {
+            Some(entries) if matches!(entries.len(), 1..ENOUGH) => entries.len() as u32,
+            _ => self.count(extents)?,
+        };
+        Ok((Range::new(self, extents, only), count))
+    }
+
+    #[inline(never)]
+    fn count(&self, extents: &[Extent]) -> Result<u32, Error> {
         let mut total = 0_usize;
         let mut next = 0;
         for extent in extents {

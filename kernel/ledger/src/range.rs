@@ -1,0 +1,149 @@
+//! Claiming and committing many keys as one.
+
+use crate::{
+    Effects, Entry, Error, Extent, Table, Word,
+    key::Keys,
+    loan::{LoanSlot, Slots},
+};
+
+/// Where a range has its keys from. Kept apart by type, so that the short way of a single extent stays short.
+pub(crate) trait Source<'k>: Copy {
+    fn keys(self) -> Keys<'k>;
+}
+
+impl<'k> Source<'k> for &'k [Extent] {
+    #[inline(always)]
+    fn keys(self) -> Keys<'k> {
+        Keys::list(self)
+    }
+}
+
+/// The keys of a loan.
+#[derive(Clone, Copy)]
+pub(crate) struct Record<'k> {
+    slots: &'k dyn Slots,
+    slot: &'k LoanSlot,
+}
+
+impl<'k> Source<'k> for Record<'k> {
+    #[inline(always)]
+    fn keys(self) -> Keys<'k> {
+        Keys::record(self.slots, self.slot)
+    }
+}
+
+/// Keys all of which have entries.
+///
+/// Keys are claimed in ascending order, whoever claims them, so nobody waits for somebody who waits for him.
+#[derive(Clone, Copy)]
+pub(crate) struct Range<'k, S> {
+    table: &'k Table<'k>,
+    source: S,
+    /// Their entries, if the keys are a single extent: most are.
+    only: Option<&'k [Entry]>,
+}
+
+impl<'k> Range<'k, Record<'k>> {
+    /// The keys of a loan.
+    #[inline(always)]
+    pub(crate) fn record(table: &'k Table<'k>, slots: &'k dyn Slots, slot: &'k LoanSlot) -> Self {
+        let only = (slot.extent_count() == 1).then(|| table.checked(slot.extent(0)));
+        Self::new(table, Record { slots, slot }, only)
+    }
+}
+
+impl<'k, S: Source<'k>> Range<'k, S> {
+    /// These keys, whose entries are `only`, unless they are more than one extent.
+    #[inline(always)]
+    pub(crate) const fn new(table: &'k Table<'k>, source: S, only: Option<&'k [Entry]>) -> Self {
+        Self { table, source, only }
+    }
+
+    /// The keys.
+    #[inline(always)]
+    pub(crate) fn keys(self) -> Keys<'k> {
+        self.source.keys()
+    }
+
+    /// Claims all keys, or none.
+    #[inline(always)]
+    pub(crate) fn seize(
+        self,
+        rule: impl Fn(&Entry, Word) -> Result<Word, Error>,
+        effects: &mut (impl Effects + ?Sized),
+    ) -> Result<(), Error> {
+        match self.only {
+            Some(entries) => seize(entries, &rule, effects),
+            None => seize_extents(self.table, self.source, &rule, effects),
+        }
+    }
+
+    /// Claims all keys, whatever they are.
+    #[inline(always)]
+    pub(crate) fn seize_any(self, effects: &mut (impl Effects + ?Sized)) {
+        let done = self.seize(|_, word| Ok(word), effects);
+        debug_assert!(done.is_ok(), "what asks for nothing is refused nothing");
+    }
+
+    /// Commits what was seized, each key with the word that `next` makes of the one it has.
+    #[inline(always)]
+    pub(crate) fn settle(self, next: impl Fn(&Entry, Word) -> Word) {
+        match self.only {
+            Some(entries) => settle(entries, &next),
+            None => settle_extents(self.table, self.source, &next),
+        }
+    }
+
+    /// Gives back what was seized, as it was.
+    #[inline(always)]
+    pub(crate) fn unseize(self) {
+        self.settle(|_, word| word);
+    }
+}
+
+#[inline(never)]
+fn seize_extents<'k>(
+    table: &Table<'_>,
+    source: impl Source<'k>,
+    rule: &impl Fn(&Entry, Word) -> Result<Word, Error>,
+    effects: &mut (impl Effects + ?Sized),
+) -> Result<(), Error> {
+    for (number, extent) in source.keys().iter().enumerate() {
+        if let Err(error) = seize(table.checked(extent), rule, effects) {
+            for extent in source.keys().iter().take(number) {
+                settle(table.checked(extent), &|_, word| word);
+            }
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn settle_extents<'k>(table: &Table<'_>, source: impl Source<'k>, next: &impl Fn(&Entry, Word) -> Word) {
+    for extent in source.keys().iter() {
+        settle(table.checked(extent), next);
+    }
+}
+
+#[inline(always)]
+fn seize(
+    entries: &[Entry],
+    rule: &impl Fn(&Entry, Word) -> Result<Word, Error>,
+    effects: &mut (impl Effects + ?Sized),
+) -> Result<(), Error> {
+    for (number, entry) in entries.iter().enumerate() {
+        if let Err(error) = entry.seize(|word| rule(entry, word), || effects.relax()) {
+            settle(&entries[..number], &|_, word| word);
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn settle(entries: &[Entry], next: &impl Fn(&Entry, Word) -> Word) {
+    for entry in entries {
+        entry.settle(next(entry, entry.word()));
+    }
+}
