@@ -32,6 +32,7 @@ mod rules;
 mod table;
 mod terms;
 mod time;
+mod transitions;
 mod view;
 
 pub use account::{Account, Life, MOST_OWNED};
@@ -49,4 +50,5 @@ pub use process::{LoanId, ProcessId};
 pub use table::{Span, Table};
 pub use terms::{Direction, Kind, Quota, Terms, Window};
 pub use time::Instant;
+pub use transitions::{Action, Role, Step, TRANSITIONS, Transition, When, transition};
 pub use view::{AccountView, LoanView, View};
