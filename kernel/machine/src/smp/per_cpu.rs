@@ -3,7 +3,7 @@
 use core::{
     arch::asm,
     mem::offset_of,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
 };
 
 use x86_64::{VirtAddr, registers::model_specific::GsBase};
@@ -19,7 +19,7 @@ use crate::{segments::CpuSegments, trap::Catching};
 #[repr(C, align(64))]
 pub(crate) struct PerCpu {
     this: AtomicU64,
-    index: CpuIndex,
+    index: AtomicU8,
     apic_id: AtomicU32,
     /// Catches of faults under way on this CPU.
     pub(crate) catching: Catching,
@@ -33,21 +33,14 @@ pub(crate) struct PerCpu {
     pub(super) is_to_stop: AtomicBool,
 }
 
-static CPUS: [PerCpu; MOST_CPUS] = {
-    let mut cpus = [const { PerCpu::new() }; MOST_CPUS];
-    let mut number = 0;
-    while number < MOST_CPUS {
-        cpus[number].index = CpuIndex(number as u8);
-        number += 1;
-    }
-    cpus
-};
+/// All zeros, so that they take no place in the image's file.
+static CPUS: [PerCpu; MOST_CPUS] = [const { PerCpu::new() }; MOST_CPUS];
 
 impl PerCpu {
     const fn new() -> Self {
         Self {
             this: AtomicU64::new(0),
-            index: CpuIndex::BOOT,
+            index: AtomicU8::new(0),
             apic_id: AtomicU32::new(0),
             catching: Catching::new(),
             segments: CpuSegments::new(),
@@ -57,9 +50,9 @@ impl PerCpu {
         }
     }
 
-    /// Its number.
+    /// Its number, from [`install`] on.
     pub(crate) fn index(&self) -> CpuIndex {
-        self.index
+        CpuIndex(self.index.load(Ordering::Relaxed))
     }
 
     /// Id of its local APIC; 0 until it is known.
@@ -83,6 +76,7 @@ pub(crate) fn install(cpu: CpuIndex) {
     let own = of(cpu);
     let address = VirtAddr::from_ptr(own);
     // INVARIANT: the boot CPU installs number 0, and `start` gives each other number to one CPU.
+    own.index.store(cpu.0, Ordering::Relaxed);
     own.this.store(address.as_u64(), Ordering::Relaxed);
     GsBase::write(address);
 }
