@@ -89,7 +89,7 @@ fn sixty_four_cpus_lose_a_page_together() {
     what_is_unmapped_is_gone_everywhere(true);
 }
 
-#[ktest(cpus = 2)]
+#[ktest(cpus = 2, timeout = 60_000)]
 fn two_cpus_that_change_the_page_tables_with_interrupts_off_do_not_wait_for_each_other() {
     smp::on_all(|_| {
         interrupts::without_interrupts(|| {

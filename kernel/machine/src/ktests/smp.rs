@@ -157,12 +157,12 @@ fn all_call_all(times: u64, work: impl Fn() + Sync) {
     assert_eq!(ran.values(), alloc::vec![times * cpus as u64; cpus]);
 }
 
-#[ktest(cpus = 2)]
+#[ktest(cpus = 2, timeout = 60_000)]
 fn two_cpus_call_each_other_a_thousand_times_at_once() {
     all_call_all(1000, || ());
 }
 
-#[ktest(cpus = 2)]
+#[ktest(cpus = 2, timeout = 60_000)]
 fn two_cpus_call_each_other_at_once_with_interrupts_off() {
     interrupts::disable();
     all_call_all(1000, || ());
@@ -174,7 +174,12 @@ fn four_cpus_call_one_another_a_hundred_times_at_once() {
     all_call_all(100, || ());
 }
 
-#[ktest(cpus = 2)]
+#[ktest(cpus = 64, timeout = 60_000)]
+fn sixty_four_cpus_call_one_another_at_once() {
+    all_call_all(2, || ());
+}
+
+#[ktest(cpus = 2, timeout = 60_000)]
 fn a_call_that_breaks_into_another_may_use_the_heap() {
     all_call_all(300, || assert_eq!(core::hint::black_box(Box::new([7_u8; 100]))[50], 7));
 }
