@@ -132,9 +132,14 @@ impl Model {
     pub fn expire(&mut self, now: Instant) {
         self.now = self.now.max(now);
         let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
-        let due: Vec<LoanId> =
-            self.loans.iter().filter(|(_, loan)| due(loan.deadline)).map(|(id, _)| *id).collect();
+        let due: Vec<LoanId> = self.loans.iter().filter(|(_, loan)| due(loan.deadline)).map(|(id, _)| *id).collect();
         self.end(due);
+    }
+
+    /// Whether [`Self::pin`] would be done.
+    #[must_use]
+    pub fn may_pin(&self, actor: ProcessId, access: Access, extent: Extent, direction: Direction) -> bool {
+        self.check_pin(actor, access, extent, direction).is_ok()
     }
 
     /// Lets a device use keys.

@@ -74,13 +74,13 @@ impl Model {
     /// 2: who acts.
     pub(crate) fn actor(&self, actor: ProcessId) -> Checked {
         ensure(self.life(actor) != Life::Dying, Error::Invalid, "actor is dying")?;
-        ensure(self.life(actor) == Life::Live, Error::Invalid, "actor is not there")
+        ensure(self.life(actor) != Life::Vacant, Error::Invalid, "actor is not there")
     }
 
     /// 3: who receives.
     fn recipient(&self, actor: ProcessId, to: ProcessId) -> Checked {
         ensure(self.life(to) != Life::Dying, Error::Invalid, "recipient is dying")?;
-        ensure(self.life(to) == Life::Live, Error::Invalid, "recipient is not there")?;
+        ensure(self.life(to) != Life::Vacant, Error::Invalid, "recipient is not there")?;
         ensure(actor != to, Error::Invalid, "recipient is the actor")
     }
 
@@ -95,7 +95,7 @@ impl Model {
         ensure(deadline > self.now, Error::Invalid, "deadline has passed")?;
         let left = deadline.nanoseconds().saturating_sub(self.now.nanoseconds());
         ensure(window.shortest.is_some(), Error::Invalid, "deadlines are not accepted")?;
-        ensure(window.shortest.is_some_and(|shortest| left >= shortest), Error::Invalid, "deadline is too soon")
+        ensure(left >= window.shortest.unwrap_or(0), Error::Invalid, "deadline is too soon")
     }
 
     /// 6: whether the process may own so many keys more.
@@ -154,12 +154,7 @@ impl Model {
         Ok(keys)
     }
 
-    pub(crate) fn check_transfer(
-        &self,
-        actor: ProcessId,
-        to: ProcessId,
-        extents: &[Extent],
-    ) -> Checked<Vec<usize>> {
+    pub(crate) fn check_transfer(&self, actor: ProcessId, to: ProcessId, extents: &[Extent]) -> Checked<Vec<usize>> {
         let keys = self.arguments(extents)?;
         self.actor(actor)?;
         self.recipient(actor, to)?;
@@ -296,7 +291,7 @@ impl Model {
             Access::Owned => self.each_key(&keys, |view| {
                 ensure(view.owner == Some(actor), Error::NotOwner, "actor is not the owner")?;
                 ensure(view.holder.is_none(), Error::MutBorrowed, "key is lent mutably")?;
-                self.may_pin(view, direction)
+                self.may_use(view, direction)
             })?,
             Access::Loan(id) => {
                 let loan = self.held(actor, id)?;
@@ -307,9 +302,11 @@ impl Model {
                 self.each_key(&keys, |view| match loan.kind {
                     Kind::Mut => {
                         ensure(view.holder == Some(id), Error::MutBorrowed, "key is lent on mutably")?;
-                        self.may_pin(view, direction)
+                        self.may_use(view, direction)
                     }
-                    Kind::Shared => ensure(view.reads < self.setup.most_reads, Error::NoMemory, "count of pins is full"),
+                    Kind::Shared => {
+                        ensure(view.reads < self.setup.most_reads, Error::NoMemory, "count of pins is full")
+                    }
                 })?;
             }
         }
@@ -317,7 +314,7 @@ impl Model {
     }
 
     /// 7, for who may pin a key unless others use it.
-    fn may_pin(&self, view: &View, direction: Direction) -> Checked {
+    fn may_use(&self, view: &View, direction: Direction) -> Checked {
         ensure(!view.writes, Error::MutBorrowed, "device writes")?;
         match direction {
             Direction::DeviceReads => {

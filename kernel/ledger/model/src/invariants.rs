@@ -38,9 +38,9 @@ fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
 /// Mutable loans of a key form one chain from the owner inwards. Only who stands at its end uses the key, or lends it
 /// to readers; and a device writes only where nobody reads.
 fn one_writer_xor_readers(model: &Model) -> Result<(), String> {
-    for key in model.owners.keys().copied() {
+    for key in model.owners.keys() {
         let of = |kind: Kind| {
-            let loans = model.loans.iter().filter(move |(_, loan)| loan.kind == kind && loan.keys.contains(&key));
+            let loans = model.loans.iter().filter(move |(_, loan)| loan.kind == kind && loan.keys.contains(key));
             loans.collect::<Vec<_>>()
         };
         let (mut chain, shared) = (of(Kind::Mut), of(Kind::Shared));
@@ -55,7 +55,7 @@ fn one_writer_xor_readers(model: &Model) -> Result<(), String> {
             let right = loan.parent == last || is_shared(loan.parent);
             ensure(right, || format!("key {key}: {id:?} reads while {last:?} writes"))?;
         }
-        let pins = || model.pins.iter().filter(|(_, pin)| pin.keys.contains(&key));
+        let pins = || model.pins.iter().filter(|(_, pin)| pin.keys.contains(key));
         for (id, pin) in pins() {
             let right = pin.loan == last || is_shared(pin.loan) && pin.direction == Direction::DeviceReads;
             ensure(right, || format!("key {key}: {id:?} is not by who has access"))?;

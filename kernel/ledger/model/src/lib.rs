@@ -30,4 +30,4 @@ pub use invariants::{INVARIANTS, Invariant};
 pub use model::{Life, Model, PinId, Setup};
 pub use operation::{Offer, Operation, Step, Tag, Through, Who};
 pub use random::Random;
-pub use view::{Account, LoanFacts, View};
+pub use view::{Account, LoanFacts, PinFacts, View};

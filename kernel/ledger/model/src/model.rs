@@ -187,11 +187,6 @@ impl Model {
         present.map(|(slot, process)| ProcessId::from_parts(*slot, process.generation))
     }
 
-    /// All pins.
-    pub fn pins(&self) -> impl Iterator<Item = PinId> + '_ {
-        self.pins.keys().copied()
-    }
-
     /// What deaths have freed since this was asked last, in ascending order.
     pub fn take_freed(&mut self) -> Vec<usize> {
         let mut freed = core::mem::take(&mut self.freed);

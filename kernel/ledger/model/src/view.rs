@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use steward_ledger::{Direction, Instant, Kind, LoanId, ProcessId, State};
 
-use crate::model::{Life, Model};
+use crate::model::{Life, Model, Pin, PinId};
 
 /// What is known of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,35 @@ pub struct LoanFacts {
     pub keys: Vec<usize>,
 }
 
+/// What is known of a pin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinFacts {
+    /// Its name.
+    pub id: PinId,
+    /// By which loan; `None` for an owner's own.
+    pub loan: Option<LoanId>,
+    /// What the device does.
+    pub direction: Direction,
+    /// What it uses, in ascending order.
+    pub keys: Vec<usize>,
+}
+
 impl Model {
+    /// All pins.
+    pub fn pins(&self) -> impl Iterator<Item = PinFacts> + '_ {
+        let facts = |id: PinId, pin: &Pin| {
+            let Pin { loan, direction, ref keys } = *pin;
+            PinFacts { id, loan, direction, keys: keys.clone() }
+        };
+        self.pins.iter().map(move |(id, pin)| facts(*id, pin))
+    }
+
+    /// Whether the loan was itself lent revocably, so that its lender may revoke it.
+    #[must_use]
+    pub fn is_revocable_itself(&self, loan: LoanId) -> bool {
+        self.loans.get(&loan).is_some_and(|loan| loan.revocable_itself)
+    }
+
     /// What is known of a key; a key that does not exist looks free.
     #[must_use]
     pub fn view(&self, key: usize) -> View {

@@ -44,7 +44,8 @@ pub struct Options {
 impl Default for Options {
     /// A few dozen keys with holes between them, and a handful of processes: small, so that they meet often.
     fn default() -> Self {
-        let spans = vec![Extent { start: 3, count: 14 }, Extent { start: 20, count: 10 }, Extent { start: 64, count: 4 }];
+        let spans =
+            vec![Extent { start: 3, count: 14 }, Extent { start: 20, count: 10 }, Extent { start: 64, count: 4 }];
         let setup = Setup::new(spans, 8, 20);
         Self { setup, episode: 1000, audit: 50, waits: true, refusals: true, extents: 3 }
     }

@@ -139,14 +139,16 @@ impl<'a, S: Subject> Pair<'a, S> {
                 let (actor, to, terms) = (self.process(*actor), self.process(*to), self.terms(*offer));
                 let model = self.model.lend(actor, to, keys, terms);
                 let answers = both(model, self.subject.lend(actor, to, keys, terms, now))?;
-                answers.map_or_else(|refusal| Ok(Err(refusal)), |(model, other)| self.names.add(tag, model, other).map(Ok))
+                answers
+                    .map_or_else(|refusal| Ok(Err(refusal)), |(model, other)| self.names.add(tag, model, other).map(Ok))
             }
             Operation::Relend { actor, parent, to, keys, offer } => {
                 let (actor, to, terms) = (self.process(*actor), self.process(*to), self.terms(*offer));
                 let (of_model, of_other) = self.names.of(*parent);
                 let model = self.model.relend(actor, of_model, to, keys, terms);
                 let answers = both(model, self.subject.relend(actor, of_other, to, keys, terms, now))?;
-                answers.map_or_else(|refusal| Ok(Err(refusal)), |(model, other)| self.names.add(tag, model, other).map(Ok))
+                answers
+                    .map_or_else(|refusal| Ok(Err(refusal)), |(model, other)| self.names.add(tag, model, other).map(Ok))
             }
             Operation::Return { actor, loan } => {
                 let (actor, (of_model, of_other)) = (self.process(*actor), self.names.of(*loan));

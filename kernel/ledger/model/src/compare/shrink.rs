@@ -3,10 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::Divergence;
 use super::pair::Pair;
 use super::statistics::Statistics;
 use super::subject::Subject;
-use super::Divergence;
 use crate::model::{Model, Setup};
 use crate::operation::Step;
 

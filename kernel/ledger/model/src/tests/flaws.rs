@@ -111,5 +111,7 @@ pub const RULES: [(&str, &[&[&str]]); 12] = [
 
 /// Operations with each rule that may refuse them.
 pub fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
-    RULES.iter().flat_map(|(operation, groups)| groups.iter().flat_map(|group| group.iter().map(|rule| (*operation, *rule))))
+    RULES
+        .iter()
+        .flat_map(|(operation, groups)| groups.iter().flat_map(|group| group.iter().map(|rule| (*operation, *rule))))
 }

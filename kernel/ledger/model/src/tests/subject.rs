@@ -97,7 +97,7 @@ impl Subject for Flawed {
         let result = self.act("acquire", |model| model.acquire(actor, keys));
         if result == Err(Error::AlreadyOwned) {
             self.half(keys, result, |model, keys| {
-                if model.owners.get(&keys[0]).is_none() {
+                if !model.owners.contains_key(&keys[0]) {
                     model.own(actor, keys);
                 }
             });
@@ -114,12 +114,15 @@ impl Subject for Flawed {
             return self.act("transfer", |model| model.check_transfer(actor, to, keys).map(|_| ()));
         }
         if self.is(Flaw::LooksAtKeysBeforeQuotas) {
-            self.model.check_transfer(actor, to, keys).or_else(|refusal| {
-                let no_room = refusal.rule == "quota of owned keys";
-                let first = ignoring(no_room.then_some(refusal.rule), || self.model.check_transfer(actor, to, keys));
-                first.and(Err(refusal))
-            })
-            .map_err(|refusal| refusal.error())?;
+            self.model
+                .check_transfer(actor, to, keys)
+                .or_else(|refusal| {
+                    let no_room = refusal.rule == "quota of owned keys";
+                    let first =
+                        ignoring(no_room.then_some(refusal.rule), || self.model.check_transfer(actor, to, keys));
+                    first.and(Err(refusal))
+                })
+                .map_err(|refusal| refusal.error())?;
         }
         self.act("transfer", |model| model.transfer(actor, to, keys))
     }
@@ -177,7 +180,11 @@ impl Subject for Flawed {
         if self.is(Flaw::ReturnsNothingThatIsPinned) {
             let pinned = self.model.pins.values().any(|pin| pin.loan == Some(loan));
             self.model.check_return(actor, loan).map_err(|refusal| refusal.error())?;
-            return if pinned { Err(Error::Borrowed) } else { self.act("return", |model| model.give_back(actor, loan)) };
+            return if pinned {
+                Err(Error::Borrowed)
+            } else {
+                self.act("return", |model| model.give_back(actor, loan))
+            };
         }
         self.act("return", |model| model.give_back(actor, loan))
     }
@@ -207,13 +214,7 @@ impl Subject for Flawed {
         self.model.now = now;
     }
 
-    fn pin(
-        &mut self,
-        actor: ProcessId,
-        access: Access,
-        extent: Extent,
-        direction: Direction,
-    ) -> Result<PinId, Error> {
+    fn pin(&mut self, actor: ProcessId, access: Access, extent: Extent, direction: Direction) -> Result<PinId, Error> {
         let pin = self.act("pin", |model| model.pin(actor, access, extent, direction))?;
         if self.is(Flaw::ForgetsWhoseAPinIs) {
             self.model.pins.get_mut(&pin).unwrap().loan = None;
