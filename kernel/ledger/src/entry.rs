@@ -18,8 +18,8 @@ const WRITES: u64 = 1 << (READS_SHIFT + READS_BITS);
 const LENT_MUT: u64 = WRITES << 1;
 const BUSY: u64 = LENT_MUT << 1;
 
-/// Of the second word, 32 bits name a loan and 8 belong to the key's own world. Audits count in the rest.
-const TALLY_SHIFT: u32 = 40;
+/// Of the second word, 32 bits name a loan and 12 belong to the key's own world. Audits count in the rest.
+const TALLY_SHIFT: u32 = 44;
 const _: () = assert!(u64::BITS - TALLY_SHIFT >= SHARED_BITS);
 
 /// What may be done with a key.
@@ -135,7 +135,8 @@ impl Word {
 #[repr(C, align(16))]
 pub struct Entry {
     word: AtomicU64,
-    /// Index of the innermost mutable loan in the lower half; above it what the key's own world notes there.
+    /// From the lowest bit: index of the innermost mutable loan (32 bits), what the keys' own world notes (12 bits), and
+    /// what an audit counts (20 bits).
     note: AtomicU64,
 }
 

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use spin::Mutex;
 
 use crate::{
-    Account, Effects, Entry, Error, Extent, Instant, Life, LoanId, LoanSlot, ProcessId, Quota, Table, Window,
+    Account, Effects, Entry, Error, Extent, Instant, Life, LoanId, LoanSlot, ProcessId, Quota, Table, Window, Word,
     deadline::Deadlines,
     key::Keys,
     loan::{Phase, Slots},
