@@ -5,6 +5,9 @@ use core::cell::RefCell;
 
 use steward_frames::{FrameSource, MemoryMap, MemoryUse, RawEntry, Use, Zone};
 use steward_harness_guest::{Descriptor, FailureText, Test};
+use steward_ledger::Ledger;
+
+mod lending;
 
 use super::*;
 use crate::platform::*;
@@ -50,6 +53,10 @@ impl Platform for Fake {
         let mut source = FrameSource::new(&map);
         let _heap = source.take(Use::Heap, Zone::Any).expect("there is memory");
         source.memory_use()
+    }
+
+    fn with_ledger(&self, see: &mut dyn FnMut(&Ledger<'_>)) {
+        lending::with(see);
     }
 
     fn cpu(&self) -> CpuInfo {
