@@ -20,6 +20,7 @@ mod invariants;
 mod model;
 mod operation;
 mod random;
+mod tested;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -30,4 +31,5 @@ pub use invariants::{INVARIANTS, Invariant};
 pub use model::{Life, Model, PinId, Setup};
 pub use operation::{Offer, Operation, Step, Tag, Through, Who};
 pub use random::Random;
+pub use tested::{Storage, Tested};
 pub use view::{Account, LoanFacts, PinFacts, View};
