@@ -201,6 +201,7 @@ impl Account {
     }
 
     /// Gives the slot to the next process if nothing is left of an estate.
+    #[inline(always)]
     pub(crate) fn vacate(&self, inner: &Inner) {
         let standing = Standing(self.standing.load(Acquire));
         if standing.life() != Life::Estate || standing.owned() > 0 || inner.loans > 0 {
@@ -277,6 +278,7 @@ impl Inner {
     }
 
     /// A slot for a loan.
+    #[inline(always)]
     pub(crate) fn take_slot(&mut self, pool: &Pool<'_>) -> Option<u32> {
         match self.spare {
             NONE => pool.pop(),
@@ -288,6 +290,7 @@ impl Inner {
     }
 
     /// Gives the slot of a loan that finished back.
+    #[inline(always)]
     pub(crate) fn put_slot(&mut self, pool: &Pool<'_>, index: u32, slot: &LoanSlot) {
         if self.spare == NONE && slot.more() == NONE && slot.retire() {
             self.spare = index;
@@ -297,6 +300,7 @@ impl Inner {
     }
 
     /// Puts a loan into the list of what the process has.
+    #[inline(always)]
     pub(crate) fn hold(&mut self, slots: &impl Slots, index: u32, slot: &LoanSlot) {
         slot.next_held.store(self.first_held, Relaxed);
         slot.previous_held.store(NONE, Relaxed);
@@ -307,6 +311,7 @@ impl Inner {
     }
 
     /// Takes it out of that list.
+    #[inline(always)]
     pub(crate) fn let_go(&mut self, slots: &impl Slots, slot: &LoanSlot) {
         let next = slot.next_held.load(Relaxed);
         let previous = slot.previous_held.load(Relaxed);

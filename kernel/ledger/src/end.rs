@@ -67,6 +67,7 @@ impl Ledger<'_> {
 
     /// Ends an active loan and all below it. They stop being active before anything else happens; then each loses its
     /// access, those below before those above.
+    #[inline(always)]
     pub(crate) fn end(
         &self,
         tree: &mut Tree<'_>,
@@ -82,6 +83,7 @@ impl Ledger<'_> {
         }
     }
 
+    #[inline(never)]
     fn end_all(&self, tree: &mut Tree<'_>, top: u32, operation: Operation, effects: &mut (impl Effects + ?Sized)) {
         let mut next = self.leaf_below(top);
         let mut index = top;
@@ -138,6 +140,7 @@ impl Ledger<'_> {
     }
 
     /// Takes the borrower's access away, and finishes the loan if nothing keeps it.
+    #[inline(always)]
     fn close(
         &self,
         tree: &mut Tree<'_>,
@@ -177,6 +180,7 @@ impl Ledger<'_> {
     }
 
     /// Gives the keys, which are claimed, back to the lender, and drops the record.
+    #[inline(always)]
     fn finish_seized(
         &self,
         tree: &mut Tree<'_>,
@@ -216,6 +220,7 @@ impl Ledger<'_> {
         inner.put_slot(&self.pool, index, slot);
     }
 
+    #[inline(never)]
     fn unlink(&self, slot: &LoanSlot, parent: u32) {
         let next = slot.next_sibling.load(Relaxed);
         let previous = slot.previous_sibling.load(Relaxed);

@@ -8,7 +8,7 @@ use crate::{
     Account, Effects, Entry, Error, Extent, Instant, Life, LoanId, LoanSlot, ProcessId, Quota, Table, Window, Word,
     deadline::Deadlines,
     key::Keys,
-    loan::{Phase, Slots},
+    loan::{Meta, Phase, Slots},
     pool::Pool,
     rules,
 };
@@ -195,6 +195,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Locks the tree of a loan that has not finished.
+    #[inline(never)]
     pub(crate) fn lock_tree(&self, loan: LoanId, effects: &mut (impl Effects + ?Sized)) -> Option<Tree<'_>> {
         let slot = self.pool.get(loan.index())?;
         loop {
@@ -220,12 +221,18 @@ impl<'a> Ledger<'a> {
     }
 
     /// The same if the loan is active.
+    #[inline(always)]
     pub(crate) fn lock_active(
         &self,
         loan: LoanId,
         effects: &mut (impl Effects + ?Sized),
     ) -> Option<(Tree<'_>, &'a LoanSlot)> {
         let slot = self.pool.get(loan.index())?;
+        // Most loans are trees of their own, and nobody else is at them. That the record is a root is true for as long
+        // as it has its name, and the exchange fails unless it has.
+        if slot.root() == loan && slot.try_lock(Meta::new(loan.generation(), Phase::Active)) {
+            return Some((Tree { index: loan.index(), slot, gone: false }, slot));
+        }
         let tree = self.lock_tree(loan, effects)?;
         (slot.meta().phase() == Phase::Active).then_some((tree, slot))
     }

@@ -48,7 +48,10 @@ impl<'a> Ledger<'a> {
     ) -> Result<LoanId, Error> {
         let (range, count) = self.table.range(keys)?;
         self.live(lender)?;
-        self.other(lender, borrower)?;
+        // Whether it lives is asked when the loan is charged, which comes next.
+        if lender == borrower || usize::from(borrower.slot()) >= self.accounts.len() {
+            return Err(Error::Invalid);
+        }
         let Terms { kind, revocable, deadline } = terms;
         let (may_end, parent, depth) = (revocable, NONE, 1);
         let draft = Draft { lender, borrower, keys, count, kind, revocable, may_end, deadline, parent, depth };
@@ -97,6 +100,7 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    #[inline(always)]
     fn make(
         &self,
         tree: Option<&Tree<'_>>,
@@ -143,6 +147,7 @@ impl<'a> Ledger<'a> {
 
     /// Asks whether the borrower accepts the loan, charges it, and puts it into the borrower's list: active, and in a
     /// tree that is locked.
+    #[inline(always)]
     fn charge(
         &self,
         tree: Option<&Tree<'_>>,
@@ -191,6 +196,7 @@ impl<'a> Ledger<'a> {
         any
     }
 
+    #[inline(always)]
     fn draw_up(&self, index: u32, tree: Option<&Tree<'_>>, draft: &Draft<'_>) -> Option<(LoanId, &'a LoanSlot)> {
         let slot = self.pool.get(index)?;
         let loan = LoanId::from_parts(index, slot.meta().generation());
@@ -208,6 +214,7 @@ impl<'a> Ledger<'a> {
         Some((loan, slot))
     }
 
+    #[inline(always)]
     fn write_extents(&self, slot: &LoanSlot, extents: &[Extent]) -> bool {
         let mut slot = slot;
         for (number, extent) in extents.iter().enumerate() {
@@ -224,6 +231,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Puts a new loan below the one above it, and among those that wait for their deadlines.
+    #[inline(always)]
     fn link(&self, index: u32, slot: &LoanSlot, draft: &Draft<'_>) {
         let mut ends_with_parent = false;
         slot.next_sibling.store(NONE, Relaxed);

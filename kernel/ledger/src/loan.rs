@@ -218,6 +218,7 @@ impl LoanSlot {
     }
 
     /// Writes a new record. Lists and extents are not part of it.
+    #[inline(always)]
     pub(crate) fn write(&self, root: LoanId, draft: &Draft<'_>) {
         // Release: pairs with the Acquire in `root`.
         self.root.store(u64::from(root.generation()) << 32 | u64::from(root.index()), Release);

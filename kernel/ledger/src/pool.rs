@@ -92,6 +92,7 @@ impl<'a> Pool<'a> {
     }
 
     /// A free slot, which is the caller's until it is pushed back.
+    #[inline(never)]
     pub(crate) fn pop(&self) -> Option<u32> {
         // Acquire, here and below: pairs with the Release in `push_chain`, so that the slot's link is the pushed one.
         let mut head = self.free.load(Acquire);
@@ -109,6 +110,7 @@ impl<'a> Pool<'a> {
     }
 
     /// Gives a slot and those that extend it back. The next loan there has the next generation.
+    #[inline(never)]
     pub(crate) fn push(&self, index: u32) {
         let mut next = index;
         while next != NONE {

@@ -132,6 +132,9 @@ fn seize(
     rule: &impl Fn(&Entry, Word) -> Result<Word, Error>,
     effects: &mut (impl Effects + ?Sized),
 ) -> Result<(), Error> {
+    if let [entry] = entries {
+        return entry.seize(|word| rule(entry, word), || effects.relax());
+    }
     for (number, entry) in entries.iter().enumerate() {
         if let Err(error) = entry.seize(|word| rule(entry, word), || effects.relax()) {
             settle(&entries[..number], &|_, word| word);
@@ -143,6 +146,9 @@ fn seize(
 
 #[inline(always)]
 fn settle(entries: &[Entry], next: &impl Fn(&Entry, Word) -> Word) {
+    if let [entry] = entries {
+        return entry.settle(next(entry, entry.word()));
+    }
     for entry in entries {
         entry.settle(next(entry, entry.word()));
     }

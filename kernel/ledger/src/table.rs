@@ -19,6 +19,8 @@ const ENOUGH: usize = u32::MAX as usize;
 pub struct Table<'a> {
     entries: &'a [Entry],
     spans: &'a [Span],
+    /// The first key of the largest span, and its entries: most keys are asked for there.
+    main: (usize, &'a [Entry]),
 }
 
 impl<'a> Table<'a> {
@@ -40,7 +42,10 @@ impl<'a> Table<'a> {
                 span.first.checked_add(span.keys.count).filter(|&free| free <= entries.len()).ok_or(Error::Invalid)?;
             next = end;
         }
-        Ok(Self { entries, spans })
+        let main = spans.iter().max_by_key(|span| span.keys.count).map_or((0, &entries[..0]), |span| {
+            (span.keys.start, &entries[span.first..span.first + span.keys.count])
+        });
+        Ok(Self { entries, spans, main })
     }
 
     /// The entry of the key, if it has one.
@@ -51,8 +56,18 @@ impl<'a> Table<'a> {
 
     /// The entries of these keys, if each has one.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn entries(&self, keys: Extent) -> Option<&'a [Entry]> {
+        let (start, entries) = self.main;
+        // Before the first key, the difference wraps, and is larger than any number of entries.
+        match entries.get(keys.start.wrapping_sub(start)..) {
+            Some(rest) if keys.start >= start && keys.count <= rest.len() => Some(&rest[..keys.count]),
+            _ => self.search(keys),
+        }
+    }
+
+    #[inline(never)]
+    fn search(&self, keys: Extent) -> Option<&'a [Entry]> {
         let after = self.spans.partition_point(|span| span.keys.start <= keys.start);
         let span = &self.spans[after.checked_sub(1)?];
         let skip = keys.start - span.keys.start;
@@ -80,7 +95,7 @@ impl<'a> Table<'a> {
     ///
     /// # Panics
     /// If one has none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn checked(&self, keys: Extent) -> &'a [Entry] {
         self.entries(keys).expect("extents are checked before they are used")
     }
