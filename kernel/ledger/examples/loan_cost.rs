@@ -49,7 +49,9 @@ fn main() {
     };
     match std::env::args().nth(1).as_deref() {
         Some("own") => (0..20_000_000).for_each(|_| own()),
-        Some("loan") => (0..std::env::args().nth(2).map_or(20_000_000, |n| n.parse().unwrap())).for_each(|_| loan(1, Kind::Shared)),
+        Some("loan") => {
+            (0..std::env::args().nth(2).map_or(20_000_000, |n| n.parse().unwrap())).for_each(|_| loan(1, Kind::Shared))
+        }
         _ => {}
     }
     if std::env::args().len() > 2 {

@@ -62,6 +62,12 @@ impl Standing {
         self.generation() == generation && matches!(self.life(), Life::Live)
     }
 
+    /// The word.
+    #[cfg(test)]
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+
     const fn with_life(self, life: Life) -> Self {
         Self::new(self.generation(), life, self.owned())
     }
@@ -125,8 +131,7 @@ impl Account {
     /// What stands there. Who has claimed a key and then finds its process alive is in time: the process's death will
     /// see the key as it is committed.
     pub(crate) fn standing(&self) -> Standing {
-        // SeqCst: pairs with the one in `begin_dying`; the claim before it is SeqCst, too.
-        Standing(self.standing.load(SeqCst))
+        standing(&self.standing)
     }
 
     /// Whether that process lives.
@@ -183,13 +188,7 @@ impl Account {
     /// [`Error::Invalid`] if it does not live.
     pub(crate) fn begin_dying(&self, process: ProcessId) -> Result<(), Error> {
         let _inner = self.lock();
-        // SeqCst: pairs with the claim of a key, and with `standing` read after that. Either that sees the death, or
-        // the walk over the dead process's keys, which follows this, sees the claim.
-        let dying = |word| {
-            let standing = Standing(word);
-            standing.is_live(process.generation()).then(|| standing.with_life(Life::Dying).0)
-        };
-        self.standing.fetch_update(SeqCst, SeqCst, dying).map(drop).map_err(|_| Error::Invalid)
+        begin_dying(&self.standing, process.generation())
     }
 
     /// Nothing more is to be taken from the dead process.
@@ -214,6 +213,26 @@ impl Account {
         // Nobody else changes the word of an empty estate, and `inner` is locked. AcqRel: see `uncount_owned`.
         let _ = self.standing.compare_exchange(standing.0, next.0, AcqRel, Relaxed);
     }
+}
+
+/// What [`Account::standing`] does, for any kind of cell.
+pub(crate) fn standing(cell: &impl Cell) -> Standing {
+    // SeqCst: pairs with the one in `begin_dying`; the claim before it is SeqCst, too.
+    Standing(cell.load(SeqCst))
+}
+
+/// What [`Account::begin_dying`] does, for any kind of cell.
+pub(crate) fn begin_dying(cell: &impl Cell, generation: u32) -> Result<(), Error> {
+    let mut word = cell.load(Relaxed);
+    while Standing(word).is_live(generation) {
+        // SeqCst: pairs with the claim of a key, and with `standing` read after that. Either that sees the death, or
+        // the walk over the dead process's keys, which follows this, sees the claim.
+        match cell.exchange(word, Standing(word).with_life(Life::Dying).0, SeqCst) {
+            Ok(_) => return Ok(()),
+            Err(now) => word = now,
+        }
+    }
+    Err(Error::Invalid)
 }
 
 /// What [`Account::count_owned`] does, for any kind of cell.

@@ -176,10 +176,7 @@ impl Entry {
 
     /// Whether the key may be of interest to who looks for those of `slot`: it is that process's, or somebody is at it.
     pub(crate) fn may_be_of(&self, slot: u16) -> bool {
-        // SeqCst: pairs with the one in `claim`. Who says that a process dies, and then finds a key neither claimed
-        // nor the process's, knows that whoever claims it later sees the death.
-        let word = Word(self.word.load(Ordering::SeqCst));
-        word.is_busy() || word.owner() == slot
+        may_be_of(&self.word, slot)
     }
 
     /// Index of the innermost mutable loan. It means something while the key is lent mutably.
@@ -227,6 +224,14 @@ pub(crate) fn claim<E>(
             Err(now) => word = Word(now),
         }
     }
+}
+
+/// What [`Entry::may_be_of`] does, for any kind of cell.
+pub(crate) fn may_be_of(cell: &impl Cell, slot: u16) -> bool {
+    // SeqCst: pairs with the one in `claim`. Who says that a process dies, and then finds a key neither claimed nor
+    // the process's, knows that whoever claims it later sees the death.
+    let word = Word(cell.load(Ordering::SeqCst));
+    word.is_busy() || word.owner() == slot
 }
 
 /// Gives a claimed key back with this word.

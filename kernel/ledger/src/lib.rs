@@ -19,6 +19,8 @@ mod effects;
 mod end;
 mod entry;
 mod error;
+#[cfg(test)]
+mod interleavings;
 mod key;
 mod ledger;
 mod lend;

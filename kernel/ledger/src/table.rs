@@ -42,9 +42,10 @@ impl<'a> Table<'a> {
                 span.first.checked_add(span.keys.count).filter(|&free| free <= entries.len()).ok_or(Error::Invalid)?;
             next = end;
         }
-        let main = spans.iter().max_by_key(|span| span.keys.count).map_or((0, &entries[..0]), |span| {
-            (span.keys.start, &entries[span.first..span.first + span.keys.count])
-        });
+        let main = spans
+            .iter()
+            .max_by_key(|span| span.keys.count)
+            .map_or((0, &entries[..0]), |span| (span.keys.start, &entries[span.first..span.first + span.keys.count]));
         Ok(Self { entries, spans, main })
     }
 
