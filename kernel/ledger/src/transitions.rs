@@ -293,7 +293,9 @@ const fn to(action: Action, role: Role, step: Step) -> Transition {
 }
 
 /// What the table says.
-#[must_use]
+///
+/// # Errors
+/// Those of the table.
 pub fn transition(action: Action, role: Role, word: Word) -> Result<Step, Error> {
     let fits = |row: &&Transition| {
         row.action == action && (row.role == role || row.role == Role::Anybody) && row.when.holds(word)

@@ -90,12 +90,15 @@ pub fn refused<T: Debug + PartialEq>(ledger: &Ledger<'_>, error: Error, operatio
     audit(ledger);
 }
 
+/// What was done, from whom, to whom, and by which loan.
+pub type Applied = (Operation, Option<ProcessId>, Option<ProcessId>, Option<LoanId>);
+
 /// Effects that are written down.
 #[derive(Debug, Default, PartialEq)]
 pub struct Notes {
     pub reserved: usize,
     pub cancelled: usize,
-    pub applied: Vec<(Operation, Option<ProcessId>, Option<ProcessId>, Option<LoanId>)>,
+    pub applied: Vec<Applied>,
     pub freed: Vec<Extent>,
     pub no_room: bool,
 }
