@@ -73,15 +73,26 @@ impl<'a> Bitmap<'a> {
     }
 
     /// Sets bits of free frames.
+    #[inline]
     pub(crate) fn put(&self, word: usize, bits: u64) {
         // Release: pairs with the Acquire in `clear`, which must see the entries of these frames as they are now.
-        // SeqCst, here and in the sets: pairs with `emptied`. Either that sees the bits, or this sees the area gone.
-        let before = self.words[word].fetch_or(bits, SeqCst);
+        // SeqCst, here and in the sets: pairs with `emptied`. Either that sees the bits, or this sees the area gone. What
+        // the word was before is not asked for, because that would cost a loop.
+        self.words[word].fetch_or(bits, SeqCst);
         let area = word / AREA_WORDS;
-        if before == 0 {
+        if !self.some.has(area) {
             self.some.insert(area);
         }
-        if before | bits == u64::MAX && before != u64::MAX && self.is_whole(area) {
+        // SeqCst: of several CPUs that put the last bits of an area, the last sees them all.
+        if self.words[word].load(SeqCst) == u64::MAX {
+            self.completed(area);
+        }
+    }
+
+    /// Notes that a word of the area has all bits set.
+    #[cold]
+    fn completed(&self, area: usize) {
+        if self.is_whole(area) {
             self.whole.insert(area);
         }
     }

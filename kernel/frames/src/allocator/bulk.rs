@@ -1,8 +1,8 @@
 //! Many single frames at once.
 
-use core::fmt;
+use core::{fmt, hint::black_box};
 
-use steward_ledger::ProcessId;
+use steward_ledger::{Error, ProcessId};
 
 use super::{
     FrameAllocator,
@@ -15,7 +15,7 @@ use crate::{Contents, Frame, FrameNumber, Owned, TakeError, Use};
 
 /// Frames that are looked at before the first of them is given back, so that their entries come from memory together
 /// rather than one after the other.
-const AHEAD: usize = 16;
+const AHEAD: usize = 32;
 
 /// Why fewer frames were taken than asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,37 +86,54 @@ impl<C: Contents> FrameAllocator<'_, C> {
         mut refused: impl FnMut(Refused),
     ) {
         let mut frames = frames.into_iter();
+        let slot = &self.slots[reservation.cpu];
         let mut gathered = Gathered::default();
+        let mut counted = (Use::Tests, 0);
+        let mut group = [Leaving { number: 0, usage: Use::Tests, place: Place::default() }; AHEAD];
         loop {
-            let mut ahead: heapless::Vec<(Frame<Owned>, Place), AHEAD> = heapless::Vec::new();
-            let mut drawn = 0;
+            let (mut drawn, mut known) = (0, 0);
             for frame in frames.by_ref().take(AHEAD) {
                 drawn += 1;
-                let checked = self.spans.place(frame.number().as_u64()).ok_or(steward_ledger::Error::Invalid);
-                let checked = checked.and_then(|place| {
-                    tracking::may_leave(self.entries[place.entry].word(), giver.slot())?;
-                    Ok(place)
-                });
-                match checked {
-                    Ok(place) => ahead.push((frame, place)).expect("no more are taken than there is room for"),
-                    Err(error) => refused(refuse(frame, error)),
+                let (number, usage) = (frame.number().as_u64(), frame.usage());
+                match self.spans.place(number) {
+                    Some(place) => {
+                        group[known] = Leaving { number, usage, place };
+                        known += 1;
+                    }
+                    None => refused(refuse(frame, Error::Invalid)),
                 }
             }
-            for (frame, place) in ahead {
-                match self.release(place.entry, giver, frame.number().as_u64()) {
-                    Ok(_) => {
-                        self.slots[reservation.cpu].count_put(frame.usage(), 1);
-                        if let Some((word, bits)) = gathered.add(place) {
-                            self.put_bits(reservation, word, bits);
-                        }
-                    }
-                    Err(error) => refused(refuse(frame, error)),
+            let group = &group[..known];
+            // Only for the caches: what the words say is asked for again below.
+            let owners = group.iter().map(|frame| u32::from(self.entries[frame.place.entry].word().owner()));
+            black_box(owners.sum::<u32>());
+            for &Leaving { number, usage, place } in group {
+                if let Err(error) = self.release(place.entry, giver, number) {
+                    refused(refuse(Frame::new(FrameNumber::known(number), usage), error));
+                    continue;
+                }
+                if counted.0 != usage {
+                    slot.count_put(counted.0, counted.1);
+                    counted = (usage, 0);
+                }
+                counted.1 += 1;
+                if let Some((word, bits)) = gathered.add(place) {
+                    self.put_bits(reservation, word, bits);
                 }
             }
             if drawn < AHEAD {
                 break;
             }
         }
+        slot.count_put(counted.0, counted.1);
         self.put_bits(reservation, gathered.word, gathered.bits);
     }
+}
+
+/// A frame that is being given back, taken apart.
+#[derive(Clone, Copy)]
+struct Leaving {
+    number: u64,
+    usage: Use,
+    place: Place,
 }

@@ -26,7 +26,7 @@ pub(crate) struct Span {
 }
 
 /// Where what is known of a frame has its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) entry: usize,
     pub(crate) word: usize,
