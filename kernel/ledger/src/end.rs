@@ -198,7 +198,7 @@ impl Ledger<'_> {
         match slot.kind() {
             Kind::Shared => range.settle(|_, word| rules::end_shared(word)),
             Kind::Mut if parent == NONE => range.settle(|_, word| rules::end_mut(word, false)),
-            Kind::Mut => range.settle(|entry, word| {
+            Kind::Mut => range.settle(move |entry, word| {
                 entry.set_holder(parent);
                 rules::end_mut(word, true)
             }),

@@ -165,11 +165,13 @@ impl Entry {
     }
 
     /// The same without a guard, for ranges: who calls this calls [`Entry::settle`] in the end.
+    #[inline(always)]
     pub(crate) fn seize(&self, rule: impl Fn(Word) -> Result<Word, Error>, relax: impl FnMut()) -> Result<(), Error> {
         claim(&self.word, |word| rule(word).map(drop), relax).map(drop)
     }
 
     /// Ends what [`Entry::seize`] began.
+    #[inline(always)]
     pub(crate) fn settle(&self, word: Word) {
         settle(&self.word, word);
     }
@@ -203,6 +205,7 @@ impl Entry {
 }
 
 /// Claims the key whose word this is; the word as it was. What [`Entry::claim`] does, for any kind of cell.
+#[inline(always)]
 pub(crate) fn claim<E>(
     cell: &impl Cell,
     rule: impl Fn(Word) -> Result<(), E>,

@@ -3,11 +3,11 @@
 use core::{mem, sync::atomic::Ordering::Relaxed};
 
 use crate::{
-    Change, Effects, Entry, Error, Extent, Instant, Kind, Ledger, LoanId, LoanSlot, Operation, ProcessId, Terms, Word,
+    Change, Effects, Entry, Error, Extent, Instant, Kind, Ledger, LoanId, LoanSlot, Operation, ProcessId, Terms,
     key::Keys,
     ledger::Tree,
     loan::{Draft, Meta, NONE, Phase, Slots},
-    range::Range,
+    range::{Range, Rule},
     rules,
 };
 
@@ -55,7 +55,7 @@ impl<'a> Ledger<'a> {
         let Terms { kind, revocable, deadline } = terms;
         let (may_end, parent, depth) = (revocable, NONE, 1);
         let draft = Draft { lender, borrower, keys, count, kind, revocable, may_end, deadline, parent, depth };
-        self.make(None, &draft, range, |_, word| rules::lend(word, lender.slot(), kind), effects)
+        self.make(None, draft, range, move |_, word| rules::lend(word, lender.slot(), kind), effects)
     }
 
     /// A borrower lends keys of a loan on. The new loan ends with that one at the latest.
@@ -90,12 +90,12 @@ impl<'a> Ledger<'a> {
         let deadline = deadline.or(above.deadline());
         let draft = Draft { lender, borrower, keys, count, kind, revocable, may_end, deadline, parent, depth };
         match above.kind() {
-            Kind::Shared => self.make(Some(&tree), &draft, range, |_, word| rules::relend_of_shared(word), effects),
+            Kind::Shared => self.make(Some(&tree), draft, range, |_, word| rules::relend_of_shared(word), effects),
             Kind::Mut => {
                 // The holder of a key of the tree changes only with the tree locked, so it can be read before the
                 // key is claimed.
-                let rule = |entry: &Entry, word| rules::relend_of_mut(word, entry.holder() == parent, kind);
-                self.make(Some(&tree), &draft, range, rule, effects)
+                let rule = move |entry: &Entry, word| rules::relend_of_mut(word, entry.holder() == parent, kind);
+                self.make(Some(&tree), draft, range, rule, effects)
             }
         }
     }
@@ -104,9 +104,9 @@ impl<'a> Ledger<'a> {
     fn make(
         &self,
         tree: Option<&Tree<'_>>,
-        draft: &Draft<'_>,
+        draft: Draft<'_>,
         range: Range<'_, &[Extent]>,
-        rule: impl Fn(&Entry, Word) -> Result<Word, Error>,
+        rule: impl Rule,
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<LoanId, Error> {
         let left = match draft.deadline.map(|deadline| deadline.nanoseconds().checked_sub(self.now().nanoseconds())) {
@@ -115,7 +115,7 @@ impl<'a> Ledger<'a> {
             Some(left) => left,
         };
         let (loan, slot) = match self.charge(tree, draft, left) {
-            Err(NoSlot) if self.collect_spares() => self.charge(tree, draft, left),
+            Err(NoSlot) => self.charge_again(tree, draft, left),
             charged => charged,
         }?;
         let operation = if tree.is_some() { Operation::Relend } else { Operation::Lend };
@@ -125,15 +125,16 @@ impl<'a> Ledger<'a> {
             ..Change::of_keys(operation, range.keys(), Some(draft.lender), Some(draft.borrower))
         };
         let done = effects.reserve(&change).and_then(|()| {
-            let seized = range.seize(&rule, effects);
+            let seized = range.seize(rule, effects);
             self.confirm(seized, range, &change, &[draft.lender], effects)
         });
         if let Err(error) = done {
-            self.discharge(draft, loan.index(), slot);
+            self.discharge(loan.index(), slot);
             return Err(error);
         }
-        range.settle(|entry, word| {
-            if draft.kind == Kind::Mut {
+        let kind = draft.kind;
+        range.settle(move |entry, word| {
+            if kind == Kind::Mut {
                 entry.set_holder(loan.index());
             }
             rule(entry, word).unwrap_or(word)
@@ -151,7 +152,7 @@ impl<'a> Ledger<'a> {
     fn charge(
         &self,
         tree: Option<&Tree<'_>>,
-        draft: &Draft<'_>,
+        draft: Draft<'_>,
         left: Option<u64>,
     ) -> Result<(LoanId, &'a LoanSlot), Refusal> {
         let account = self.account(draft.borrower.slot());
@@ -174,30 +175,39 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// The same, with the slots that processes keep for their next loan.
     #[cold]
-    fn discharge(&self, draft: &Draft<'_>, index: u32, slot: &LoanSlot) {
-        let mut inner = self.account(draft.borrower.slot()).lock();
+    #[inline(never)]
+    fn charge_again(
+        &self,
+        tree: Option<&Tree<'_>>,
+        draft: Draft<'_>,
+        left: Option<u64>,
+    ) -> Result<(LoanId, &'a LoanSlot), Refusal> {
+        self.collect_spares();
+        self.charge(tree, draft, left)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn discharge(&self, index: u32, slot: &LoanSlot) {
+        let mut inner = self.account(slot.borrower().slot()).lock();
         inner.let_go(&self.pool, slot);
-        inner.uncharge(draft.count);
+        inner.uncharge(slot.keys());
         inner.put_slot(&self.pool, index, slot);
     }
 
-    /// Takes the slots that processes keep for their next loan. Whether there were any.
-    #[cold]
-    fn collect_spares(&self) -> bool {
-        let mut any = false;
+    fn collect_spares(&self) {
         for account in self.accounts {
             let spare = mem::replace(&mut account.lock().spare, NONE);
             if spare != NONE {
                 self.pool.push_free(spare);
-                any = true;
             }
         }
-        any
     }
 
     #[inline(always)]
-    fn draw_up(&self, index: u32, tree: Option<&Tree<'_>>, draft: &Draft<'_>) -> Option<(LoanId, &'a LoanSlot)> {
+    fn draw_up(&self, index: u32, tree: Option<&Tree<'_>>, draft: Draft<'_>) -> Option<(LoanId, &'a LoanSlot)> {
         let slot = self.pool.get(index)?;
         let loan = LoanId::from_parts(index, slot.meta().generation());
         let meta = Meta::new(loan.generation(), Phase::Active);
@@ -205,7 +215,7 @@ impl<'a> Ledger<'a> {
             None => (loan, meta.locked()),
             Some(tree) => (LoanId::from_parts(tree.index, tree.slot.meta().generation()), meta),
         };
-        slot.write(root, draft);
+        slot.write(root, &draft);
         if !self.write_extents(slot, draft.keys) {
             self.pool.push(index);
             return None;
@@ -232,7 +242,7 @@ impl<'a> Ledger<'a> {
 
     /// Puts a new loan below the one above it, and among those that wait for their deadlines.
     #[inline(always)]
-    fn link(&self, index: u32, slot: &LoanSlot, draft: &Draft<'_>) {
+    fn link(&self, index: u32, slot: &LoanSlot, draft: Draft<'_>) {
         let mut ends_with_parent = false;
         slot.next_sibling.store(NONE, Relaxed);
         slot.previous_sibling.store(NONE, Relaxed);

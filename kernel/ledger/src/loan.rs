@@ -112,6 +112,7 @@ pub struct LoanSlot {
 const _: () = assert!(size_of::<LoanSlot>() == 192);
 
 /// What is written into a new record.
+#[derive(Clone, Copy)]
 pub(crate) struct Draft<'k> {
     pub lender: ProcessId,
     pub borrower: ProcessId,

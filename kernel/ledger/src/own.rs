@@ -21,16 +21,16 @@ impl Ledger<'_> {
         let account = self.accounts.get(usize::from(process.slot())).ok_or(Error::Invalid)?;
         account.count_owned(process, count)?;
         let change = Change::of_keys(Operation::Acquire, range.keys(), None, Some(process));
-        let rule = |word| rules::acquire(word, process.slot());
+        let rule = move |word| rules::acquire(word, process.slot());
         let done = effects.reserve(&change).and_then(|()| {
-            let seized = range.seize(|_, word| rule(word), effects);
+            let seized = range.seize(move |_, word| rule(word), effects);
             self.confirm(seized, range, &change, &[process], effects)
         });
         if let Err(error) = done {
             self.uncount_owned(process.slot(), count);
             return Err(error);
         }
-        range.settle(|_, word| rule(word).unwrap_or(word));
+        range.settle(move |_, word| rule(word).unwrap_or(word));
         Ok(())
     }
 
@@ -48,11 +48,11 @@ impl Ledger<'_> {
         let (range, count) = self.table.range(keys)?;
         self.live(process)?;
         let change = Change::of_keys(Operation::Release, range.keys(), Some(process), None);
-        let rule = |word| rules::pass_on(word, process.slot(), 0);
+        let rule = move |word| rules::pass_on(word, process.slot(), 0);
         effects.reserve(&change)?;
-        let seized = range.seize(|_, word| rule(word), effects);
+        let seized = range.seize(move |_, word| rule(word), effects);
         self.confirm(seized, range, &change, &[process], effects)?;
-        range.settle(|_, word| rule(word).unwrap_or(word));
+        range.settle(move |_, word| rule(word).unwrap_or(word));
         self.uncount_owned(process.slot(), count);
         Ok(())
     }
@@ -72,16 +72,16 @@ impl Ledger<'_> {
         self.live(from)?;
         self.other(from, to)?.count_owned(to, count)?;
         let change = Change::of_keys(Operation::Transfer, range.keys(), Some(from), Some(to));
-        let rule = |word| rules::pass_on(word, from.slot(), to.slot());
+        let rule = move |word| rules::pass_on(word, from.slot(), to.slot());
         let done = effects.reserve(&change).and_then(|()| {
-            let seized = range.seize(|_, word| rule(word), effects);
+            let seized = range.seize(move |_, word| rule(word), effects);
             self.confirm(seized, range, &change, &[from, to], effects)
         });
         if let Err(error) = done {
             self.uncount_owned(to.slot(), count);
             return Err(error);
         }
-        range.settle(|_, word| rule(word).unwrap_or(word));
+        range.settle(move |_, word| rule(word).unwrap_or(word));
         self.uncount_owned(from.slot(), count);
         Ok(())
     }

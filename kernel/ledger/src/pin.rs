@@ -3,10 +3,10 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use crate::{
-    Change, Direction, Effects, Entry, Error, Extent, Kind, Ledger, LoanId, Operation, ProcessId, Word,
+    Change, Direction, Effects, Entry, Error, Extent, Kind, Ledger, LoanId, Operation, ProcessId,
     key::Keys,
     loan::{Phase, Slots},
-    range::Range,
+    range::{Range, Rule},
     rules,
 };
 
@@ -78,7 +78,7 @@ impl Ledger<'_> {
         let pin = Pin { process, access, keys, direction };
         match access {
             Access::Owned => {
-                self.pin_keys(&pin, range, |_, word| rules::pin_owned(word, process.slot(), direction), effects)?;
+                self.pin_keys(&pin, range, move |_, word| rules::pin_owned(word, process.slot(), direction), effects)?;
                 account.pinned.fetch_add(count, Relaxed);
             }
             Access::Loan(loan) => {
@@ -89,11 +89,11 @@ impl Ledger<'_> {
                 match slot.kind() {
                     Kind::Shared if direction == Direction::DeviceWrites => return Err(Error::SharedBorrowed),
                     Kind::Shared => {
-                        self.pin_keys(&pin, range, |_, word| rules::pin_of_shared(word, direction), effects)?
+                        self.pin_keys(&pin, range, move |_, word| rules::pin_of_shared(word, direction), effects)?
                     }
                     Kind::Mut => {
-                        let holds = |entry: &Entry| entry.holder() == loan.index();
-                        let rule = |entry: &Entry, word| rules::pin_of_mut(word, holds(entry), direction);
+                        let holds = move |entry: &Entry| entry.holder() == loan.index();
+                        let rule = move |entry: &Entry, word| rules::pin_of_mut(word, holds(entry), direction);
                         self.pin_keys(&pin, range, rule, effects)?;
                     }
                 }
@@ -109,14 +109,14 @@ impl Ledger<'_> {
         &self,
         pin: &Pin,
         range: Range<'_, &[Extent]>,
-        rule: impl Fn(&Entry, Word) -> Result<Word, Error>,
+        rule: impl Rule,
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<(), Error> {
         let change = pin.change(Operation::Pin, range.keys());
         effects.reserve(&change)?;
-        let seized = range.seize(&rule, effects);
+        let seized = range.seize(rule, effects);
         self.confirm(seized, range, &change, &[pin.process], effects)?;
-        range.settle(|entry, word| rule(entry, word).unwrap_or(word));
+        range.settle(move |entry, word| rule(entry, word).unwrap_or(word));
         Ok(())
     }
 
@@ -156,7 +156,8 @@ impl Ledger<'_> {
         range.seize_any(effects);
         let is_dead = self.live(pin.process).is_err();
         effects.apply(&change);
-        range.settle(|_, word| rules::unpin(word, pin.direction));
+        let direction = pin.direction;
+        range.settle(move |_, word| rules::unpin(word, direction));
         is_dead
     }
 }

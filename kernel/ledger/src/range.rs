@@ -32,6 +32,16 @@ impl<'k> Source<'k> for Record<'k> {
     }
 }
 
+/// What becomes of a key's word, or why not. Copied into loops, so that these keep what it needs in registers.
+pub(crate) trait Rule: Fn(&Entry, Word) -> Result<Word, Error> + Copy {}
+
+impl<F: Fn(&Entry, Word) -> Result<Word, Error> + Copy> Rule for F {}
+
+/// What becomes of the word of a key that is claimed.
+pub(crate) trait Next: Fn(&Entry, Word) -> Word + Copy {}
+
+impl<F: Fn(&Entry, Word) -> Word + Copy> Next for F {}
+
 /// Keys all of which have entries.
 ///
 /// Keys are claimed in ascending order, whoever claims them, so nobody waits for somebody who waits for him.
@@ -67,14 +77,10 @@ impl<'k, S: Source<'k>> Range<'k, S> {
 
     /// Claims all keys, or none.
     #[inline(always)]
-    pub(crate) fn seize(
-        self,
-        rule: impl Fn(&Entry, Word) -> Result<Word, Error>,
-        effects: &mut (impl Effects + ?Sized),
-    ) -> Result<(), Error> {
+    pub(crate) fn seize(self, rule: impl Rule, effects: &mut (impl Effects + ?Sized)) -> Result<(), Error> {
         match self.only {
-            Some(entries) => seize(entries, &rule, effects),
-            None => seize_extents(self.table, self.source, &rule, effects),
+            Some(entries) => seize(entries, rule, effects),
+            None => seize_extents(self.table, self.source, rule, effects),
         }
     }
 
@@ -87,10 +93,10 @@ impl<'k, S: Source<'k>> Range<'k, S> {
 
     /// Commits what was seized, each key with the word that `next` makes of the one it has.
     #[inline(always)]
-    pub(crate) fn settle(self, next: impl Fn(&Entry, Word) -> Word) {
+    pub(crate) fn settle(self, next: impl Next) {
         match self.only {
-            Some(entries) => settle(entries, &next),
-            None => settle_extents(self.table, self.source, &next),
+            Some(entries) => settle(entries, next),
+            None => settle_extents(self.table, self.source, next),
         }
     }
 
@@ -105,13 +111,13 @@ impl<'k, S: Source<'k>> Range<'k, S> {
 fn seize_extents<'k>(
     table: &Table<'_>,
     source: impl Source<'k>,
-    rule: &impl Fn(&Entry, Word) -> Result<Word, Error>,
+    rule: impl Rule,
     effects: &mut (impl Effects + ?Sized),
 ) -> Result<(), Error> {
     for (number, extent) in source.keys().iter().enumerate() {
         if let Err(error) = seize(table.checked(extent), rule, effects) {
             for extent in source.keys().iter().take(number) {
-                settle(table.checked(extent), &|_, word| word);
+                settle(table.checked(extent), |_, word| word);
             }
             return Err(error);
         }
@@ -120,24 +126,25 @@ fn seize_extents<'k>(
 }
 
 #[inline(never)]
-fn settle_extents<'k>(table: &Table<'_>, source: impl Source<'k>, next: &impl Fn(&Entry, Word) -> Word) {
+fn settle_extents<'k>(table: &Table<'_>, source: impl Source<'k>, next: impl Next) {
     for extent in source.keys().iter() {
         settle(table.checked(extent), next);
     }
 }
 
 #[inline(always)]
-fn seize(
-    entries: &[Entry],
-    rule: &impl Fn(&Entry, Word) -> Result<Word, Error>,
-    effects: &mut (impl Effects + ?Sized),
-) -> Result<(), Error> {
+fn seize(entries: &[Entry], rule: impl Rule, effects: &mut (impl Effects + ?Sized)) -> Result<(), Error> {
     if let [entry] = entries {
         return entry.seize(|word| rule(entry, word), || effects.relax());
     }
+    seize_many(entries, rule, effects)
+}
+
+#[inline(never)]
+fn seize_many(entries: &[Entry], rule: impl Rule, effects: &mut (impl Effects + ?Sized)) -> Result<(), Error> {
     for (number, entry) in entries.iter().enumerate() {
         if let Err(error) = entry.seize(|word| rule(entry, word), || effects.relax()) {
-            settle(&entries[..number], &|_, word| word);
+            settle(&entries[..number], |_, word| word);
             return Err(error);
         }
     }
@@ -145,10 +152,15 @@ fn seize(
 }
 
 #[inline(always)]
-fn settle(entries: &[Entry], next: &impl Fn(&Entry, Word) -> Word) {
+fn settle(entries: &[Entry], next: impl Next) {
     if let [entry] = entries {
         return entry.settle(next(entry, entry.word()));
     }
+    settle_many(entries, next);
+}
+
+#[inline(never)]
+fn settle_many(entries: &[Entry], next: impl Next) {
     for entry in entries {
         entry.settle(next(entry, entry.word()));
     }
