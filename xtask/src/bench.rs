@@ -18,6 +18,7 @@ use crate::workspace::{BARE_METAL, Workspace};
 
 mod boot;
 mod cpio;
+mod frames;
 mod isolation;
 mod ktap;
 mod linux;
@@ -51,6 +52,10 @@ pub struct Options {
     /// A directory with a binary release of Limine, for P1 [default: what STEWARD_LIMINE names, or none]
     #[arg(long, value_name = "DIR")]
     limine: Option<PathBuf>,
+    /// A directory with a checkout of LLFree (the version 0.2 of its crate), to be compiled and measured for P4 to P6
+    /// [default: none]
+    #[arg(long, value_name = "DIR")]
+    llfree: Option<PathBuf>,
     #[command(flatten)]
     consent: Consent,
 }
@@ -64,6 +69,12 @@ Benchmarks:
   P3   direct boot to the prompt on q35, pc and microvm, beside an empty PVH
        kernel and beside Debian's Linux with a static init, which apt downloads
        once (about 30 MB) into target/steward/peers
+  P4   taking a frame and giving it back, tracked, beside other allocators, which
+       track nothing, and beside itself when memory is half full
+  P5   the same by two threads
+  P6   taking half of the memory at once, giving it back in order and in random
+       order
+  P11  memory spent on knowing of each frame
   P16  size of the kernel image, release, stripped
   LINUX
        a shell command on Debian's Linux, in a fork of a machine that was booted
@@ -75,7 +86,8 @@ Examples:
   cargo xtask bench
   cargo xtask bench P1 P2 --json
   cargo xtask bench P1 --limine ~/limine-8.2.0-binary
-  cargo xtask bench P3 --rounds 50";
+  cargo xtask bench P3 --rounds 50
+  cargo xtask bench P4 P5 P6 --llfree ~/llfree-rs";
 
 /// What a benchmark may use.
 struct Context {
@@ -88,6 +100,9 @@ struct Context {
     /// What P1 and P2 need of the figures that they share.
     parts: Parts,
     isolation: OnceCell<Figures>,
+    /// A checkout of LLFree.
+    llfree: Option<PathBuf>,
+    frames: OnceCell<frames::Figures>,
 }
 
 impl Context {
@@ -98,6 +113,15 @@ impl Context {
         }
         let figures = isolation::measure(self, self.parts)?;
         Ok(self.isolation.get_or_init(|| figures))
+    }
+
+    /// The figures of P4 to P6, likewise.
+    fn frames(&self) -> Result<&frames::Figures> {
+        if let Some(figures) = self.frames.get() {
+            return Ok(figures);
+        }
+        let figures = frames::measure(self)?;
+        Ok(self.frames.get_or_init(|| figures))
     }
 }
 
@@ -110,6 +134,10 @@ const BENCHES: &[Bench] = &[
     Bench { id: P1, run: isolation::one },
     Bench { id: P2, run: isolation::many },
     Bench { id: "P3", run: boot::run },
+    Bench { id: "P4", run: frames::pairs },
+    Bench { id: "P5", run: frames::pairs_of_two },
+    Bench { id: "P6", run: frames::bulk },
+    Bench { id: "P11", run: frames::metadata },
     Bench { id: "P16", run: size::run },
     Bench { id: "LINUX", run: linux::run },
     Bench { id: "KTAP", run: ktap::run },
@@ -132,6 +160,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         loaders,
         parts,
         isolation: OnceCell::new(),
+        llfree: options.llfree.clone(),
+        frames: OnceCell::new(),
         workspace,
         emulator: Emulator::find()?,
         rounds: options.rounds,
@@ -190,7 +220,7 @@ mod tests {
     #[test]
     fn benchmarks_are_chosen_by_id_each_once() {
         assert_eq!(ids(&["P16", "p3", "P16"]).unwrap(), ["P16", "P3"]);
-        assert_eq!(ids(&[]).unwrap(), ["P1", "P2", "P3", "P16", "LINUX", "KTAP"]);
+        assert_eq!(ids(&[]).unwrap(), ["P1", "P2", "P3", "P4", "P5", "P6", "P11", "P16", "LINUX", "KTAP"]);
     }
 
     #[test]
@@ -205,6 +235,6 @@ mod tests {
     #[test]
     fn an_unknown_id_is_refused_with_the_known_ones() {
         let error = ids(&["P99"]).unwrap_err().to_string();
-        assert!(error.contains("`P99`") && error.contains("P3, P16"), "{error}");
+        assert!(error.contains("`P99`") && error.contains("P11, P16"), "{error}");
     }
 }

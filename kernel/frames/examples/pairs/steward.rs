@@ -27,6 +27,22 @@ pub fn subject(name: &'static str, count: usize) -> Named<FrameAllocator<'static
     Named { name, pool: frames.expect("there is as much as it needs"), frames: count }
 }
 
+/// Prints what an allocator needs for machines of several sizes, and how much memory they have.
+pub fn print_metadata() {
+    const MIB: u64 = 1 << 20;
+    const GIB: u64 = 1 << 30;
+    let usable = |base, end| RawEntry { base, length: end - base, kind: 0 };
+    let machines = [
+        ("128 MiB, 1 CPU", 1, 128 * MIB, vec![usable(0, 128 * MIB)]),
+        ("128 MiB, 64 CPUs", 64, 128 * MIB, vec![usable(0, 128 * MIB)]),
+        ("8 GiB with a hole, 8 CPUs", 8, 8 * GIB, vec![usable(0, 2 * GIB), usable(4 * GIB, 10 * GIB)]),
+    ];
+    for (what, cpus, memory, entries) in machines {
+        let (map, _) = MemoryMap::from_entries(entries).expect("the map has usable memory");
+        println!("metadata\t{what}\t{}\t{memory}", Needs::of(&Spans::of(&map), cpus).bytes());
+    }
+}
+
 impl Pool for FrameAllocator<'static> {
     type Local = Reservation;
     type Page = Frame<Owned>;

@@ -114,16 +114,13 @@ impl<C: Contents> FrameAllocator<'_, C> {
         if !is_somebody(giver) {
             return Err((FrameNumber::known(range.start()), Error::Invalid));
         }
+        let has_token = usage.is_some();
+        if range.count() == 1 {
+            return self.put_one(reservation, giver, range.start(), usage);
+        }
         for frame in range.iter() {
-            let departed = self.place(frame).and_then(|place| {
-                let purpose = tracking::depart(&self.entries[place.entry], giver)?;
-                // Only the token knows what to count it as.
-                if purpose == Purpose::Unlisted && usage.is_none() {
-                    tracking::come_back(&self.entries[place.entry], giver);
-                    return Err(Error::NotOwner);
-                }
-                Ok(())
-            });
+            let departed =
+                self.place(frame).and_then(|place| tracking::depart(&self.entries[place.entry], giver, has_token));
             if let Err(error) = departed {
                 for frame in range.below(frame.as_u64()).iter() {
                     let place = self.place(frame).expect("it has departed from its place");
@@ -145,17 +142,34 @@ impl<C: Contents> FrameAllocator<'_, C> {
         Ok(())
     }
 
+    /// A single frame needs no transit.
+    fn put_one(
+        &self,
+        reservation: &Reservation,
+        giver: ProcessId,
+        number: u64,
+        usage: Option<Use>,
+    ) -> Result<(), (FrameNumber, Error)> {
+        let refused = |error| (FrameNumber::known(number), error);
+        let place = self.place(FrameNumber::known(number)).map_err(refused)?;
+        let entry = &self.entries[place.entry];
+        let note = tracking::release(entry, giver.slot(), usage.is_some(), || self.empty(number)).map_err(refused)?;
+        self.count_put(reservation, note, usage);
+        self.put_bits(reservation, place.word, 1 << place.bit);
+        Ok(())
+    }
+
     fn place(&self, frame: FrameNumber) -> Result<Place, Error> {
         self.spans.place(frame.as_u64()).ok_or(Error::Invalid)
     }
 
-    /// Makes a frame free, but sets no bit.
+    /// Makes a frame free of which there is a token, but sets no bit.
     #[inline]
     pub(crate) fn release(&self, entry: usize, giver: ProcessId, number: u64) -> Result<Note, Error> {
         if !is_somebody(giver) {
             return Err(Error::Invalid);
         }
-        tracking::release(&self.entries[entry], giver.slot(), || self.empty(number))
+        tracking::release(&self.entries[entry], giver.slot(), true, || self.empty(number))
     }
 
     /// Sees to what a frame holds that becomes free.

@@ -72,6 +72,14 @@ impl Note {
         }
     }
 
+    fn may_leave(self, has_token: bool) -> bool {
+        match self.purpose() {
+            Purpose::Fixed => false,
+            Purpose::Unlisted => has_token,
+            Purpose::None | Purpose::Of(_) => true,
+        }
+    }
+
     pub(crate) const fn order(self) -> u32 {
         (self.0 >> ORDER_SHIFT & FIELD) as u32
     }
@@ -99,12 +107,13 @@ pub(crate) fn acquire(entry: &Entry, owner: u16, note: Note) -> Result<Note, Err
     Ok(before)
 }
 
-/// Makes a frame of `giver`'s free, once `empty` has said with which note. Gives the note that it had.
+/// Makes a frame of `giver`'s free, once `empty` has said with which note. Gives the note that it had. Frames that were
+/// taken early and are not listed leave only with a token, which `has_token` says is there.
 #[inline]
-pub(crate) fn release(entry: &Entry, giver: u16, empty: impl FnOnce() -> Note) -> Result<Note, Error> {
+pub(crate) fn release(entry: &Entry, giver: u16, has_token: bool, empty: impl FnOnce() -> Note) -> Result<Note, Error> {
     let claim = entry.claim(|word| may_leave(word, giver), spin_loop)?;
     let note = Note(claim.note());
-    if note.purpose() == Purpose::Fixed {
+    if !note.may_leave(has_token) {
         return Err(Error::NotOwner);
     }
     claim.set_note(empty().0);
@@ -126,15 +135,14 @@ pub(crate) fn may_leave(word: Word, giver: u16) -> Result<(), Error> {
 }
 
 /// Takes a frame of `giver`'s into transit: nobody can do anything with it until it is released from there, or goes back.
-pub(crate) fn depart(entry: &Entry, giver: ProcessId) -> Result<Purpose, Error> {
+pub(crate) fn depart(entry: &Entry, giver: ProcessId, has_token: bool) -> Result<(), Error> {
     let claim = entry.claim(|word| may_leave(word, giver.slot()), spin_loop)?;
-    let purpose = Note(claim.note()).purpose();
-    if purpose == Purpose::Fixed {
+    if !Note(claim.note()).may_leave(has_token) {
         return Err(Error::NotOwner);
     }
     let word = claim.word().with_owner(IN_TRANSIT);
     claim.commit(word);
-    Ok(purpose)
+    Ok(())
 }
 
 /// Gives a frame in transit back to who had it.
@@ -146,7 +154,7 @@ pub(crate) fn come_back(entry: &Entry, giver: ProcessId) {
 
 /// Makes a frame in transit free. Gives the note that it had.
 pub(crate) fn arrive(entry: &Entry, empty: impl FnOnce() -> Note) -> Note {
-    release(entry, IN_TRANSIT, empty).expect("a frame in transit is neither lent nor pinned, and nobody else's")
+    release(entry, IN_TRANSIT, true, empty).expect("a frame in transit is neither lent nor pinned, and nobody else's")
 }
 
 /// Sets owner and note of a frame that is no longer, or not yet, anybody else's concern.
