@@ -2,7 +2,7 @@
 //!
 //! The boot CPU starts the others ([`start_others`]), and they halt until there is something to do. Work reaches them as a
 //! closure ([`on_all`], [`on_others`]), and so do changes of the page tables, by a way of their own, which is open while a
-//! lock is waited for ([`shootdown`]). There is no scheduler: what runs on a CPU stays there.
+//! lock is waited for (`shootdown`). There is no scheduler: what runs on a CPU stays there.
 //!
 //! The boot CPU alone has a timer tick, as nothing on the others needs one yet. Their time-stamp counters are taken to agree,
 //! as on all machines on which they run at one rate.

@@ -8,7 +8,11 @@ use core::{
 use x86_64::instructions::interrupts;
 
 use super::{CpuIndex, CpuSet, MOST_CPUS, PerCpu, per_cpu, relax, running, this_cpu};
-use crate::{apic, trap, trap::CALL_VECTOR};
+use crate::{
+    apic,
+    layout::STACK_SLOT_BYTES,
+    trap::{self, CALL_VECTOR},
+};
 
 /// A closure that other CPUs are asked to run.
 ///
@@ -150,12 +154,14 @@ fn serve(this: &PerCpu) {
     }
 }
 
-/// Waits for the calls that this CPU has made from stack frames below `landing`, as those frames are about to be abandoned.
+/// Waits for the calls that this CPU has made from frames below `landing` on the same stack, as those are about to be
+/// abandoned. On another stack than that of a landing there are none: who serves a call has no landing outside of it.
 pub(crate) fn settle_below(landing: u64) {
     let waiting = &this_cpu().calls.waiting;
+    let stack = landing & !(STACK_SLOT_BYTES - 1);
     loop {
         let request = waiting.load(Ordering::Relaxed);
-        if request.is_null() || request as u64 >= landing {
+        if !(stack..landing).contains(&(request as u64)) {
             return;
         }
         // SAFETY: `call` takes the request out before its frame goes, so the frame is still there.

@@ -41,9 +41,13 @@ static EXCEPTION_STACKS: [[AtomicU64; Ist::ALL.len()]; MOST_CPUS] =
 
 /// Starts the machine's other CPUs, which then halt until they are called.
 ///
-/// A CPU that does not answer is reported and done without, and so are all of them when there is no way to start them.
+/// A CPU that does not answer is reported and done without, and so are all of them when there is no way to start them. When
+/// some were started before, nothing happens.
 pub fn start_others(handover: &Handover) {
     let Some(own) = apic::id() else { return };
+    if started().count() > 1 {
+        return;
+    }
     this_cpu().set_apic_id(own);
     let listed = acpi::get().and_then(|tables| tables.madt.as_ref()).map_or(&[][..], |madt| &madt.cpus);
     let mut ids: Vec<u32> = Vec::new();
