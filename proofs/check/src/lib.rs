@@ -1,6 +1,8 @@
 //! Checks of the ledger's rules that go through all cases.
 //!
 //! [`space`] visits every state that a few processes can reach with a few keys.
+//! [`proof`] shows by induction that the rules hold for any number of them.
 #![forbid(unsafe_code)]
 
+pub mod proof;
 pub mod space;

@@ -20,6 +20,7 @@ mod invariants;
 mod model;
 mod operation;
 mod random;
+pub mod rules;
 mod tested;
 #[cfg(test)]
 mod tests;
