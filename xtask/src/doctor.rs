@@ -62,7 +62,7 @@ enum Status {
 
 const NEEDED: [Component; 4] =
     [Component::Qemu, Component::Firmware, Component::RustTarget(BARE_METAL), Component::RustTarget(UEFI)];
-const OPTIONAL: [Component; 3] = [Component::Gdb, Component::Git, Component::Compiler];
+const OPTIONAL: [Component; 4] = [Component::Gdb, Component::Git, Component::Compiler, Component::Prover];
 
 /// Prints the list.
 ///

@@ -11,7 +11,7 @@ mod decision;
 mod install;
 pub mod packages;
 
-use components::{Component, FIRMWARE_VARIABLE};
+use components::{Component, FIRMWARE_VARIABLE, PROVER_VARIABLE};
 use decision::{Decision, Situation};
 use packages::Manager;
 
@@ -109,6 +109,7 @@ fn named_by_the_user(missing: &[Component]) -> Option<(&'static str, &'static st
         (Component::Qemu, "STEWARD_QEMU", "QEMU (7.2 or newer)"),
         (Component::Firmware, FIRMWARE_VARIABLE, "code image of OVMF"),
         (Component::Compiler, "CC", "C compiler"),
+        (Component::Prover, PROVER_VARIABLE, "Z3"),
     ];
     let is_set = |variable: &str| env::var_os(variable).is_some_and(|value| !value.is_empty());
     let named = variables.into_iter().find(|(component, variable, _)| missing.contains(component) && is_set(variable));

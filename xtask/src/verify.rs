@@ -58,9 +58,14 @@ Examples:
 pub const MACHINES: [(Kind, u32); 6] =
     [(Kind::Q35, 1), (Kind::Pc, 1), (Kind::Microvm, 1), (Kind::Q35, 2), (Kind::Q35, 4), (Kind::Q35, 64)];
 
-/// Some host tests of the tier boot by UEFI.
-const NEEDED: [Component; 4] =
-    [Component::Qemu, Component::Firmware, Component::RustTarget(BARE_METAL), Component::RustTarget(UEFI)];
+/// Some host tests of the tier boot by UEFI, some put proofs to Z3.
+const NEEDED: [Component; 5] = [
+    Component::Qemu,
+    Component::Firmware,
+    Component::Prover,
+    Component::RustTarget(BARE_METAL),
+    Component::RustTarget(UEFI),
+];
 
 /// Runs all of it.
 ///

@@ -13,7 +13,7 @@ mod script;
 mod steps;
 mod z3;
 
-pub use invariants::INVARIANTS;
+pub use invariants::{CONSEQUENCES, INVARIANTS};
 pub use script::{POSSIBLE, Question, Scope, questions, script};
 pub use z3::{Answer, Z3};
 

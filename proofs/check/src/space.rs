@@ -5,6 +5,7 @@
 
 mod code;
 mod properties;
+mod table;
 
 use std::hash::{Hash, Hasher};
 
@@ -25,8 +26,12 @@ pub struct Scope {
     pub pins: usize,
     /// Most loans above one another.
     pub deepest: u32,
+    /// Most shared loans of one key, and most pins of one key by which devices read.
+    pub counts: u32,
     /// After how many ticks loans end that have a deadline.
     pub deadlines: Vec<u64>,
+    /// Whether to hold every answer against the table of rules, too.
+    pub table: bool,
 }
 
 /// A state. Two are equal when they differ in names only.
@@ -98,20 +103,24 @@ impl Scope {
 
     fn of_process(&self, model: &Model, actor: ProcessId, actions: &mut Vec<Action>) {
         let others = || live(model).filter(|other| *other != actor);
+        let held: Vec<LoanId> = model.loans().filter(|loan| loan.borrower == actor).map(|loan| loan.id).collect();
         actions.push(Action::Die(actor));
         for key in 0..self.keys {
             actions.extend([Action::Acquire(actor, key), Action::Release(actor, key)]);
             actions.extend(others().map(|to| Action::Transfer(actor, to, key)));
             for direction in [Direction::DeviceReads, Direction::DeviceWrites] {
-                let of = model.loans().filter(|loan| loan.borrower == actor).map(|loan| Access::Loan(loan.id));
-                actions.extend(of.chain([Access::Owned]).map(|access| Action::Pin(actor, access, key, direction)));
+                let accesses = held.iter().copied().map(Access::Loan).chain([Access::Owned]);
+                let may = accesses.filter(|access| model.may_pin(actor, *access, Extent::one(key), direction));
+                actions.extend(may.map(|access| Action::Pin(actor, access, key, direction)));
             }
         }
         for (to, extent) in others().flat_map(|to| self.extents().into_iter().map(move |extent| (to, extent))) {
             for terms in self.terms(model.now()) {
-                actions.push(Action::Lend(actor, to, extent, terms));
-                let of = model.loans().filter(|loan| loan.borrower == actor);
-                actions.extend(of.map(|loan| Action::Relend(actor, loan.id, to, extent, terms)));
+                if model.may_lend(actor, to, &[extent], terms) {
+                    actions.push(Action::Lend(actor, to, extent, terms));
+                }
+                let of = held.iter().filter(|loan| model.may_relend(actor, **loan, to, &[extent], terms));
+                actions.extend(of.map(|loan| Action::Relend(actor, *loan, to, extent, terms)));
             }
         }
         for loan in model.loans() {
@@ -157,7 +166,7 @@ impl stateright::Model for Scope {
     fn init_states(&self) -> Vec<State> {
         let slots = self.processes + 2;
         let mut setup = Setup::new(vec![Extent { start: 0, count: self.keys }], slots, self.loans);
-        setup.deepest = self.deepest;
+        (setup.deepest, setup.most_shared, setup.most_reads) = (self.deepest, self.counts, self.counts);
         vec![self.state(Model::new(setup))]
     }
 
@@ -185,7 +194,13 @@ impl stateright::Model for Scope {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties::all()
+        let mut properties = properties::all();
+        if self.table {
+            properties.push(Property::always("the table says what is done", |scope: &Self, state: &State| {
+                table::agrees(scope, &state.model)
+            }));
+        }
+        properties
     }
 }
 

@@ -9,6 +9,8 @@ use steward_harness::{Emulator, firmware};
 
 /// The variable that names OVMF's code image.
 pub const FIRMWARE_VARIABLE: &str = "STEWARD_OVMF";
+/// The variable that names Z3's program.
+pub const PROVER_VARIABLE: &str = "STEWARD_Z3";
 
 /// Something outside of this repository that a command needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub enum Component {
     Git,
     /// `cc`, which compiles the program that Limine's boot sectors are installed by.
     Compiler,
+    /// `z3`, to which the proofs of the ledger's rules are put.
+    Prover,
     /// The precompiled core library of a target.
     RustTarget(&'static str),
 }
@@ -43,6 +47,7 @@ impl fmt::Display for Component {
             Self::Gdb => f.write_str("gdb"),
             Self::Git => f.write_str("git"),
             Self::Compiler => f.write_str("C compiler"),
+            Self::Prover => f.write_str("Z3"),
             Self::RustTarget(target) => write!(f, "Rust target {target}"),
         }
     }
@@ -66,6 +71,7 @@ impl Component {
             Self::Gdb => find_program("gdb"),
             Self::Git => find_program("git"),
             Self::Compiler => find_compiler(),
+            Self::Prover => find_prover(),
             Self::RustTarget(target) => find_target(target),
         }
     }
@@ -90,6 +96,20 @@ fn find_compiler() -> Result<Found, String> {
         Some(named) => find_program(&named).map_err(|_| format!("CC names {}, which is no program", named.display())),
         None => find_program("cc"),
     }
+}
+
+/// `z3`, or the program that `STEWARD_Z3` names.
+fn find_prover() -> Result<Found, String> {
+    let named = env::var_os(PROVER_VARIABLE).filter(|name| !name.is_empty());
+    let program = named.clone().unwrap_or_else(|| "z3".into());
+    let not_a_program = |fault| match &named {
+        Some(named) => format!("{PROVER_VARIABLE} names {}, which is no program", named.display()),
+        None => fault,
+    };
+    let found = find_program(&program).map_err(not_a_program)?;
+    let version = first_line(Command::new(&program).arg("--version")).ok_or("it does not run")?;
+    let version = version.split_whitespace().nth(2).unwrap_or_default().to_owned();
+    Ok(Found { version, ..found })
 }
 
 fn find_program(name: impl AsRef<Path>) -> Result<Found, String> {

@@ -56,12 +56,13 @@ impl Manager {
             Self::Dnf | Self::Pacman | Self::Zypper => &["gcc"],
         };
         let has = |component| components.contains(&component);
-        let packages: [(bool, &[_]); 5] = [
+        let packages: [(bool, &[_]); 6] = [
             (has(Component::Qemu), &[qemu]),
             (has(Component::Qemu) || has(Component::Firmware), &[firmware]),
             (has(Component::Gdb), &["gdb"]),
             (has(Component::Git), &["git"]),
             (has(Component::Compiler), compiler),
+            (has(Component::Prover), &["z3"]),
         ];
         packages.into_iter().filter(|(needed, _)| *needed).flat_map(|(_, packages)| packages.iter().copied()).collect()
     }
@@ -108,6 +109,7 @@ mod tests {
     fn each_component_brings_its_own_packages_and_no_others() {
         assert_eq!(Manager::Apt.packages(&[Component::Firmware, Component::Git]), ["ovmf", "git"]);
         assert_eq!(Manager::Dnf.packages(&[Component::Gdb]), ["gdb"]);
+        assert_eq!(Manager::Apk.packages(&[Component::Prover]), ["z3"]);
         assert_eq!(Manager::Apt.packages(&[Component::Compiler]), ["gcc", "libc6-dev"]);
         assert_eq!(Manager::Pacman.packages(&[Component::Compiler]), ["gcc"]);
     }

@@ -101,6 +101,25 @@ impl Model {
         Ok(self.record(draft))
     }
 
+    /// Whether [`Self::lend`] would be done.
+    #[must_use]
+    pub fn may_lend(&self, actor: ProcessId, to: ProcessId, extents: &[Extent], terms: Terms) -> bool {
+        self.check_lend(actor, to, extents, terms).is_ok()
+    }
+
+    /// Whether [`Self::relend`] would be done.
+    #[must_use]
+    pub fn may_relend(
+        &self,
+        actor: ProcessId,
+        parent: LoanId,
+        to: ProcessId,
+        extents: &[Extent],
+        terms: Terms,
+    ) -> bool {
+        self.check_relend(actor, parent, to, extents, terms).is_ok()
+    }
+
     pub(crate) fn record(&mut self, draft: Draft) -> LoanId {
         let id = LoanId::from_parts(self.loans_so_far, 0);
         self.loans_so_far += 1;

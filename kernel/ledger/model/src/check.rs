@@ -192,13 +192,13 @@ impl Model {
         self.each_key(&draft.keys, |view| {
             ensure(view.owner == Some(actor), Error::NotOwner, "actor is not the owner")?;
             ensure(view.holder.is_none(), Error::MutBorrowed, "key is lent mutably")?;
-            self.may_lend(view, terms.kind)
+            self.is_lendable(view, terms.kind)
         })?;
         Ok(draft)
     }
 
     /// 7, for who may lend a key unless others use it.
-    fn may_lend(&self, view: &View, kind: Kind) -> Checked {
+    fn is_lendable(&self, view: &View, kind: Kind) -> Checked {
         ensure(!view.writes, Error::MutBorrowed, "device writes")?;
         match kind {
             Kind::Shared => ensure(view.shared < self.setup.most_shared, Error::NoMemory, "count of loans is full"),
@@ -256,7 +256,7 @@ impl Model {
         self.each_key(&draft.keys, |view| match parent.kind {
             Kind::Mut => {
                 ensure(view.holder == Some(parent_id), Error::MutBorrowed, "key is lent on mutably")?;
-                self.may_lend(view, terms.kind)
+                self.is_lendable(view, terms.kind)
             }
             Kind::Shared => ensure(view.shared < self.setup.most_shared, Error::NoMemory, "count of loans is full"),
         })?;
@@ -291,7 +291,7 @@ impl Model {
             Access::Owned => self.each_key(&keys, |view| {
                 ensure(view.owner == Some(actor), Error::NotOwner, "actor is not the owner")?;
                 ensure(view.holder.is_none(), Error::MutBorrowed, "key is lent mutably")?;
-                self.may_use(view, direction)
+                self.is_pinnable(view, direction)
             })?,
             Access::Loan(id) => {
                 let loan = self.held(actor, id)?;
@@ -302,7 +302,7 @@ impl Model {
                 self.each_key(&keys, |view| match loan.kind {
                     Kind::Mut => {
                         ensure(view.holder == Some(id), Error::MutBorrowed, "key is lent on mutably")?;
-                        self.may_use(view, direction)
+                        self.is_pinnable(view, direction)
                     }
                     Kind::Shared => {
                         ensure(view.reads < self.setup.most_reads, Error::NoMemory, "count of pins is full")
@@ -314,7 +314,7 @@ impl Model {
     }
 
     /// 7, for who may pin a key unless others use it.
-    fn may_use(&self, view: &View, direction: Direction) -> Checked {
+    fn is_pinnable(&self, view: &View, direction: Direction) -> Checked {
         ensure(!view.writes, Error::MutBorrowed, "device writes")?;
         match direction {
             Direction::DeviceReads => {

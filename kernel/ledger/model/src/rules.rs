@@ -2,7 +2,7 @@
 //!
 //! The table speaks of an entry's fields only. That they agree with the records is what the proof is about.
 
-use steward_ledger::{Error, ProcessId};
+use steward_ledger::{Error, LoanId, ProcessId};
 
 use crate::view::View;
 
@@ -169,8 +169,14 @@ pub const RULES: [Rule; 19] = [
 pub struct About {
     /// Who acts.
     pub actor: ProcessId,
+    /// The other process.
+    pub other: Option<ProcessId>,
     /// The loan by which it acts.
-    pub loan: Option<steward_ledger::LoanId>,
+    pub loan: Option<LoanId>,
+    /// The loan that it makes.
+    pub new: Option<LoanId>,
+    /// The parent of a loan that finishes.
+    pub parent: Option<LoanId>,
     /// Most shared loans of a key.
     pub most_shared: u32,
     /// Most pins of a key by which devices read.
@@ -193,6 +199,38 @@ impl Rule {
     /// That of the first guard that does not hold.
     pub fn answer(&self, view: &View, about: &About) -> Result<(), Error> {
         self.guards.iter().try_for_each(|(fact, error)| if fact.holds(view, about) { Ok(()) } else { Err(*error) })
+    }
+}
+
+impl Rule {
+    /// What the key looks like after all updates.
+    #[must_use]
+    pub fn done(&self, view: View, about: &About) -> View {
+        let mut view = self.updates.iter().fold(view, |view, update| update.made(view, about));
+        if self.updates.contains(&Update::FreeIfLeft) && view.estate && !view.is_in_use() {
+            view = View::FREE;
+        }
+        View { state: view.state_by_fields(), ..view }
+    }
+}
+
+impl Update {
+    fn made(self, view: View, about: &About) -> View {
+        match self {
+            Self::OwnerIsActor => View { owner: Some(about.actor), ..view },
+            Self::OwnerIsOther => View { owner: about.other, ..view },
+            Self::OwnerIsNobody => View { owner: None, ..view },
+            Self::OneShared => View { shared: view.shared + 1, ..view },
+            Self::OneSharedLess => View { shared: view.shared - 1, ..view },
+            Self::HolderIsNew => View { holder: about.new, ..view },
+            Self::HolderIsParent => View { holder: about.parent, ..view },
+            Self::OneRead => View { reads: view.reads + 1, ..view },
+            Self::OneReadLess => View { reads: view.reads - 1, ..view },
+            Self::Writes => View { writes: true, ..view },
+            Self::WritesNot => View { writes: false, ..view },
+            // A view has a holder when the key is lent mutably. What is left is looked at when all is done.
+            Self::LentMut | Self::FreeIfLeft => view,
+        }
     }
 }
 

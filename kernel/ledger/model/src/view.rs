@@ -31,6 +31,16 @@ impl View {
     pub const FREE: Self =
         Self { state: State::Free, owner: None, estate: false, shared: 0, reads: 0, writes: false, holder: None };
 
+    /// The state that the other fields amount to.
+    pub(crate) const fn state_by_fields(&self) -> State {
+        match self {
+            Self { owner: None, .. } => State::Free,
+            Self { holder: Some(_), .. } => State::MutLent,
+            Self { shared: 1.., .. } => State::SharedOwned,
+            _ => State::Exclusive,
+        }
+    }
+
     /// Whether it is lent or pinned.
     #[must_use]
     pub const fn is_in_use(&self) -> bool {
@@ -122,13 +132,7 @@ impl Model {
                 Direction::DeviceWrites => view.writes = true,
             }
         }
-        view.state = match view {
-            View { owner: None, .. } => State::Free,
-            View { holder: Some(_), .. } => State::MutLent,
-            View { shared: 1.., .. } => State::SharedOwned,
-            _ => State::Exclusive,
-        };
-        view
+        View { state: view.state_by_fields(), ..view }
     }
 
     /// What is charged to a process; `None` when there is none of that name, or nothing is left of it.

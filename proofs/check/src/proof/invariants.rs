@@ -84,7 +84,10 @@ pub const INVARIANTS: [Invariant; 19] = [
         "(=> (= owner* nobody)
              (and (forall ((l Loan)) (not (is-loan* l))) (forall ((x Pin)) (not (is-pin* x)))))",
     ),
-    ("estates drain: what nobody uses is not a dead process's", "(=> (not (is-live* owner*)) (or in-use* (= owner* nobody)))"),
+    (
+        "estates drain: what nobody uses is not a dead process's",
+        "(=> (not (is-live* owner*)) (or in-use* (= owner* nobody)))",
+    ),
     (
         "a child never outlives its parent",
         "(forall ((l Loan)) (=> (is-loan* l) (or (= (parent l) none) (is-loan* (parent l)))))",
@@ -97,7 +100,10 @@ pub const INVARIANTS: [Invariant; 19] = [
         "a child's deadline is not after its parent's",
         "(forall ((l Loan)) (=> (and (is-loan* l) (is-loan* (parent l))) (<= (deadline l) (deadline (parent l)))))",
     ),
-    ("the dead hold nothing", "(forall ((l Loan)) (=> (and (is-loan* l) (not (has-ended* l))) (is-live* (borrower l))))"),
+    (
+        "the dead hold nothing",
+        "(forall ((l Loan)) (=> (and (is-loan* l) (not (has-ended* l))) (is-live* (borrower l))))",
+    ),
     (
         "who lends has the key: the owner, or the borrower by the parent",
         "(forall ((l Loan)) (=> (is-loan* l)
@@ -119,6 +125,38 @@ pub const INVARIANTS: [Invariant; 19] = [
               (forall ((l Loan)) (=> (is-mut* l) (or (= (parent l) none) (is-mut* (parent l)))))
               (forall ((l Loan)) (=> (is-loan* l)
                    (= (depth l) (ite (= (parent l) none) 1 (+ 1 (depth (parent l))))))))",
+    ),
+];
+
+/// The deepest of the loans that have ended, if there are any: a set of depths that is finite and not empty has a greatest.
+/// And access to the key: by a loan, or as the owner (`none`), as the fields would let it be used.
+pub(super) const ACCESS: &str = "
+(declare-const deepest Loan)
+(define-fun is-waiting ((l Loan)) Bool (and (is-loan l) (has-ended l)))
+(assert (=> (exists ((l Loan)) (is-waiting l))
+    (and (is-waiting deepest) (forall ((l Loan)) (=> (is-waiting l) (<= (depth l) (depth deepest)))))))
+(define-fun may-write ((l Loan)) Bool (and (= l end) (= shared 0) (= reads 0) (not writes)))
+(define-fun may-read ((l Loan)) Bool (or (is-shared l) (and (= l end) (not writes))))
+";
+
+/// What follows from the invariants, in every state.
+pub const CONSEQUENCES: [Invariant; 4] = [
+    (
+        "who may write is the only one who may use the key",
+        "(forall ((l Loan) (m Loan)) (=> (and (may-write l) (or (may-read m) (may-write m))) (= l m)))",
+    ),
+    (
+        "while a device writes, nobody may use the key",
+        "(=> (exists ((x Pin)) (is-writing x)) (forall ((l Loan)) (not (or (may-read l) (may-write l)))))",
+    ),
+    (
+        "while somebody has lent mutably, only who holds the key may write",
+        "(forall ((l Loan)) (=> (and (may-write l) (exists ((m Loan)) (is-mut m))) (is-mut l)))",
+    ),
+    (
+        "every loan ends: when some have, and no device uses the key, there is one that can finish",
+        "(=> (and (exists ((l Loan)) (is-waiting l)) (forall ((x Pin)) (not (is-pin x))))
+             (exists ((l Loan)) (and (is-waiting l) (forall ((m Loan)) (=> (is-loan m) (not (= (parent m) l)))))))",
     ),
 ];
 

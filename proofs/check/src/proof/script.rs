@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use steward_ledger_model::rules::{Rule, Step};
 
-use super::invariants::{DECLARATIONS, INVARIANTS, NO_THEFT, STATE};
+use super::invariants::{ACCESS, CONSEQUENCES, DECLARATIONS, INVARIANTS, NO_THEFT, STATE};
 use super::steps::{self, PARTIES};
 
 /// A row, and what it must keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The step of the row; `None` for the state in which a ledger begins.
+    /// The step of the row; `None` for the state in which a ledger begins, and for what follows from the invariants.
     pub step: Option<Step>,
     /// The name of the invariant.
     pub invariant: &'static str,
@@ -29,11 +29,11 @@ pub enum Scope {
     Small,
 }
 
-/// The beginning with each invariant; then each row: first whether it can be taken at all, then with each invariant.
+/// The beginning with each invariant; then what follows from the invariants; then each row: first whether it can be taken at all, then with each invariant.
 #[must_use]
 pub fn questions(rules: &[Rule]) -> Vec<Question> {
     let names = || [POSSIBLE].into_iter().chain(INVARIANTS.iter().chain([&NO_THEFT]).map(|(name, _)| *name));
-    let begins = INVARIANTS.iter().map(|(name, _)| Question { step: None, invariant: name });
+    let begins = INVARIANTS.iter().chain(&CONSEQUENCES).map(|(name, _)| Question { step: None, invariant: name });
     let rows = rules.iter().flat_map(|rule| names().map(|invariant| Question { step: Some(rule.step), invariant }));
     begins.chain(rows).collect()
 }
@@ -68,6 +68,8 @@ pub fn script(rules: &[Rule], scope: Scope, milliseconds: u32) -> String {
     for (_, invariant) in INVARIANTS {
         writeln!(script, "(assert {})", before(invariant)).expect("to a string");
     }
+    script.push_str(ACCESS);
+    CONSEQUENCES.iter().for_each(|(_, consequence)| ask(consequence, &mut script));
     rules.iter().for_each(|rule| ask_about(rule, &mut script));
     script
 }
@@ -95,4 +97,29 @@ fn ask_about(rule: &Rule, script: &mut String) {
     script.push_str("(check-sat)\n");
     INVARIANTS.iter().chain([&NO_THEFT]).for_each(|(_, invariant)| ask(&after(invariant), script));
     script.push_str("(pop)\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use steward_ledger_model::rules::RULES;
+
+    use super::*;
+
+    #[test]
+    fn every_question_is_asked_and_every_parenthesis_closed() {
+        for scope in [Scope::All, Scope::Small] {
+            let script = script(&RULES, scope, 1000);
+            assert_eq!(script.matches("(check-sat)").count(), questions(&RULES).len());
+            assert_eq!(script.matches("(push)").count(), script.matches("(pop)").count());
+            assert_eq!(script.matches('(').count(), script.matches(')').count());
+            assert!(!script.contains('*'), "a name has no state");
+        }
+    }
+
+    #[test]
+    fn every_step_has_one_row() {
+        for (index, rule) in RULES.iter().enumerate() {
+            assert!(RULES[..index].iter().all(|other| other.step != rule.step), "{:?}", rule.step);
+        }
+    }
 }

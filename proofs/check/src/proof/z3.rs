@@ -23,25 +23,27 @@ pub enum Answer {
 pub struct Z3(String);
 
 impl Z3 {
-    /// Looks for it, and installs Debian's package when it is missing, unless `STEWARD_NO_INSTALL` forbids that.
+    /// Looks for it.
     ///
     /// # Errors
-    /// When it is not there and cannot be installed; the text says what to do.
+    /// When it is not there, or does not run; the text says what to do.
     pub fn find() -> Result<Self, String> {
         let named = env::var(VARIABLE).ok().filter(|name| !name.is_empty());
-        let z3 = Self(named.clone().unwrap_or_else(|| "z3".to_owned()));
-        if z3.runs() {
-            return Ok(z3);
+        Self::named(named.as_deref())
+    }
+
+    fn named(named: Option<&str>) -> Result<Self, String> {
+        let z3 = Self(named.unwrap_or("z3").to_owned());
+        match named {
+            _ if z3.runs() => Ok(z3),
+            Some(named) => {
+                Err(format!("{VARIABLE} names {named}, which is no Z3 that runs; point it to one, or unset it"))
+            }
+            None => Err(format!(
+                "there is no z3: cargo xtask verify installs it; or install it yourself (Debian's package z3, pip's \
+                 z3-solver), or name it by {VARIABLE}"
+            )),
         }
-        if let Some(named) = named {
-            return Err(format!("{VARIABLE} names {named}, which is no Z3 that runs; point it to one, or unset it"));
-        }
-        let advice = format!("install it (Debian: apt-get install z3; pip install z3-solver), or name it by {VARIABLE}");
-        if env::var_os("STEWARD_NO_INSTALL").is_some_and(|value| !value.is_empty()) {
-            return Err(format!("there is no z3, and STEWARD_NO_INSTALL forbids installing; {advice}"));
-        }
-        let installed = install();
-        if z3.runs() { Ok(z3) } else { Err(format!("there is no z3 ({installed}); {advice}")) }
     }
 
     fn runs(&self) -> bool {
@@ -55,13 +57,7 @@ impl Z3 {
     /// When Z3 cannot be run, or says something else.
     pub fn ask(&self, script: &str) -> Result<Vec<Answer>, String> {
         let output = self.run(script).map_err(|error| format!("cannot run {}: {error}", self.0))?;
-        let answer = |line: &str| match line {
-            "sat" => Ok(Answer::Sat),
-            "unsat" => Ok(Answer::Unsat),
-            "unknown" | "timeout" => Ok(Answer::Unknown),
-            other => Err(format!("{} says {other}", self.0)),
-        };
-        output.lines().map(answer).collect()
+        answers(&self.0, &output)
     }
 
     fn run(&self, script: &str) -> io::Result<String> {
@@ -75,15 +71,32 @@ impl Z3 {
     }
 }
 
-/// Installs Debian's package. Answers what came of it.
-fn install() -> String {
-    let mut last = "not tried".to_owned();
-    for arguments in [&["install", "-y", "z3"][..], &["update"], &["install", "-y", "z3"]] {
-        match Command::new("apt-get").args(arguments).stdin(Stdio::null()).output() {
-            Ok(output) if output.status.success() && arguments[0] == "install" => return "installed".to_owned(),
-            Ok(output) => last = format!("apt-get {}: {}", arguments.join(" "), output.status),
-            Err(error) => return format!("apt-get: {error}"),
+/// The answers that a program has printed.
+fn answers(program: &str, output: &str) -> Result<Vec<Answer>, String> {
+    let answer = |line: &str| match line {
+        "sat" => Ok(Answer::Sat),
+        "unsat" => Ok(Answer::Unsat),
+        "unknown" | "timeout" => Ok(Answer::Unknown),
+        other => Err(format!("{program} says {other}")),
+    };
+    output.lines().map(answer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_no_z3_is_named_in_the_error() {
+        for program in ["/no/such/z3", "true"] {
+            let error = Z3::named(Some(program)).unwrap_err();
+            assert!(error.contains(program) && error.contains(VARIABLE), "{error}");
         }
     }
-    last
+
+    #[test]
+    fn what_is_no_answer_is_an_error() {
+        assert_eq!(answers("z3", "sat\nunsat\nunknown\n"), Ok(vec![Answer::Sat, Answer::Unsat, Answer::Unknown]));
+        assert!(answers("z3", "unsat\n(error \"line 1\")\n").is_err());
+    }
 }

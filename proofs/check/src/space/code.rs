@@ -31,7 +31,12 @@ pub(super) fn of(model: &Model, scope: &Scope) -> Vec<u8> {
     let keys = orders(u8::try_from(scope.keys).expect("few keys"));
     let slots = orders(u8::try_from(scope.processes).expect("few processes"));
     let names = slots.iter().flat_map(|slots| keys.iter().map(|keys| (slots.clone(), keys.clone())));
-    names.map(|(slots, keys)| records.code(&Names { slots, keys })).min().expect("there is at least one order")
+    let starts: Vec<(Vec<u8>, Names)> =
+        names.map(|(slots, keys)| Names { slots, keys }).map(|names| (records.start(&names), names)).collect();
+    // All starts are of one length, so that only the names with the least one can give the least code.
+    let least = starts.iter().map(|(start, _)| start).min().expect("there is at least one order");
+    let ends = starts.iter().filter(|(start, _)| start == least).map(|(_, names)| records.end(names));
+    [least.clone(), ends.min().expect("one start is the least")].concat()
 }
 
 /// All orders of the numbers below this one.
@@ -52,7 +57,8 @@ struct Records<'a> {
 }
 
 impl Records<'_> {
-    fn code(&self, names: &Names) -> Vec<u8> {
+    /// Processes and owners.
+    fn start(&self, names: &Names) -> Vec<u8> {
         let mut lives = vec![0; names.slots.len()];
         for (slot, name) in (FIRST..).zip(&names.slots) {
             lives[usize::from(*name)] = match self.model.latest(slot).map(|process| self.model.life(process)) {
@@ -67,7 +73,12 @@ impl Records<'_> {
                 owners[usize::from(*name)] = names.process(owner);
             }
         }
-        [lives, owners, self.pins(None, names), self.below(None, names)].concat()
+        [lives, owners].concat()
+    }
+
+    /// Pins and loans.
+    fn end(&self, names: &Names) -> Vec<u8> {
+        [self.pins(None, names), self.below(None, names)].concat()
     }
 
     /// The pins by a loan, in an order of their own.

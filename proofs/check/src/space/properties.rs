@@ -35,11 +35,12 @@ pub(super) fn all() -> Vec<Property<Scope>> {
         Property::sometimes("a child waits for its pin, and its parent for it", |_: &Scope, state: &State| {
             state.model.loans().any(|loan| loan.ending && loan.parent.is_some())
         }),
-        Property::sometimes("a key of which only a part is lent on", |_: &Scope, state: &State| {
+        Property::sometimes("a loan of which only a part is lent on", |scope: &Scope, state: &State| {
             let loans: Vec<_> = state.model.loans().collect();
             let parent =
                 |loan: &steward_ledger_model::LoanFacts| loans.iter().find(|other| Some(other.id) == loan.parent);
-            loans.iter().any(|loan| parent(loan).is_some_and(|parent| parent.keys.len() > loan.keys.len()))
+            scope.keys < 2
+                || loans.iter().any(|loan| parent(loan).is_some_and(|parent| parent.keys.len() > loan.keys.len()))
         }),
         Property::sometimes("readers below a writer", |scope: &Scope, state: &State| {
             (0..scope.keys)
