@@ -59,7 +59,7 @@ impl Standing {
 
     /// Whether that process lives.
     pub(crate) const fn is_live(self, generation: u32) -> bool {
-        self.generation() == generation && matches!(self.life(), Life::Live)
+        self.0 & !(MOST_OWNED as u64) == Self::new(generation, Life::Live, 0).0
     }
 
     /// The word.

@@ -97,15 +97,17 @@ impl Ledger<'_> {
         loop {
             let index = next;
             let slot = self.pool.slot(index);
+            let is_top = index == top;
             // Closing may end the record, so the way on is asked for before.
             next = match slot.next_sibling.load(Relaxed) {
+                _ if is_top => NONE,
                 NONE => slot.parent.load(Relaxed),
                 sibling => self.leaf_below(sibling),
             };
             if slot.meta().phase() == Phase::Ending {
                 self.close(tree, index, slot, operation, effects);
             }
-            if index == top {
+            if is_top {
                 return;
             }
         }

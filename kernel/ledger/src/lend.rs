@@ -3,7 +3,8 @@
 use core::{mem, sync::atomic::Ordering::Relaxed};
 
 use crate::{
-    Change, Effects, Entry, Error, Extent, Instant, Kind, Ledger, LoanId, LoanSlot, Operation, ProcessId, Terms,
+    Account, Change, Effects, Entry, Error, Extent, Instant, Kind, Ledger, LoanId, LoanSlot, Operation, ProcessId,
+    Terms,
     key::Keys,
     ledger::Tree,
     loan::{Draft, Meta, NONE, Phase, Slots},
@@ -38,6 +39,7 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// [`Error::Invalid`], also if the borrower does not accept the terms; [`Error::NoMemory`], [`Error::NotOwner`],
     /// [`Error::MutBorrowed`], [`Error::SharedBorrowed`].
+    #[inline]
     pub fn lend(
         &self,
         lender: ProcessId,
@@ -47,7 +49,7 @@ impl<'a> Ledger<'a> {
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<LoanId, Error> {
         let (range, count) = self.table.range(keys)?;
-        self.live(lender)?;
+        let account = self.live(lender)?;
         // Whether it lives is asked when the loan is charged, which comes next.
         if lender == borrower || usize::from(borrower.slot()) >= self.accounts.len() {
             return Err(Error::Invalid);
@@ -55,13 +57,14 @@ impl<'a> Ledger<'a> {
         let Terms { kind, revocable, deadline } = terms;
         let (may_end, parent, depth) = (revocable, NONE, 1);
         let draft = Draft { lender, borrower, keys, count, kind, revocable, may_end, deadline, parent, depth };
-        self.make(None, draft, range, move |_, word| rules::lend(word, lender.slot(), kind), effects)
+        self.make(account, None, draft, range, move |_, word| rules::lend(word, lender.slot(), kind), effects)
     }
 
     /// A borrower lends keys of a loan on. The new loan ends with that one at the latest.
     ///
     /// # Errors
     /// As [`Ledger::lend`], and [`Error::NotBorrowed`] unless the process has the keys by that loan.
+    #[inline(never)]
     pub fn relend(
         &self,
         lender: ProcessId,
@@ -72,7 +75,7 @@ impl<'a> Ledger<'a> {
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<LoanId, Error> {
         let (range, count) = self.table.range(keys)?;
-        self.live(lender)?;
+        let account = self.live(lender)?;
         self.other(lender, borrower)?;
         let (tree, above) = self.lock_active(loan, effects).ok_or(Error::NotBorrowed)?;
         if above.borrower() != lender || !Keys::record(&self.pool, above).contain(keys) {
@@ -90,12 +93,14 @@ impl<'a> Ledger<'a> {
         let deadline = deadline.or(above.deadline());
         let draft = Draft { lender, borrower, keys, count, kind, revocable, may_end, deadline, parent, depth };
         match above.kind() {
-            Kind::Shared => self.make(Some(&tree), draft, range, |_, word| rules::relend_of_shared(word), effects),
+            Kind::Shared => {
+                self.make(account, Some(&tree), draft, range, |_, word| rules::relend_of_shared(word), effects)
+            }
             Kind::Mut => {
                 // The holder of a key of the tree changes only with the tree locked, so it can be read before the
                 // key is claimed.
                 let rule = move |entry: &Entry, word| rules::relend_of_mut(word, entry.holder() == parent, kind);
-                self.make(Some(&tree), draft, range, rule, effects)
+                self.make(account, Some(&tree), draft, range, rule, effects)
             }
         }
     }
@@ -103,6 +108,7 @@ impl<'a> Ledger<'a> {
     #[inline(always)]
     fn make(
         &self,
+        account: &Account,
         tree: Option<&Tree<'_>>,
         draft: Draft<'_>,
         range: Range<'_, &[Extent]>,
@@ -126,7 +132,7 @@ impl<'a> Ledger<'a> {
         };
         let done = effects.reserve(&change).and_then(|()| {
             let seized = range.seize(rule, effects);
-            self.confirm(seized, range, &change, &[draft.lender], effects)
+            self.confirm(seized, range, &change, &[(account, draft.lender)], effects)
         });
         if let Err(error) = done {
             self.discharge(loan.index(), slot);
@@ -244,12 +250,11 @@ impl<'a> Ledger<'a> {
     #[inline(always)]
     fn link(&self, index: u32, slot: &LoanSlot, draft: Draft<'_>) {
         let mut ends_with_parent = false;
-        slot.next_sibling.store(NONE, Relaxed);
-        slot.previous_sibling.store(NONE, Relaxed);
         if draft.parent != NONE {
             let parent = self.pool.slot(draft.parent);
             let next = parent.first_child.load(Relaxed);
             slot.next_sibling.store(next, Relaxed);
+            slot.previous_sibling.store(NONE, Relaxed);
             if next != NONE {
                 self.pool.slot(next).previous_sibling.store(index, Relaxed);
             }

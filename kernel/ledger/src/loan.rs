@@ -98,6 +98,7 @@ pub struct LoanSlot {
     pub(crate) pins: AtomicU32,
     pub(crate) parent: AtomicU32,
     pub(crate) first_child: AtomicU32,
+    /// Next of those that were lent on from the same loan; only of loans that have one above them.
     pub(crate) next_sibling: AtomicU32,
     pub(crate) previous_sibling: AtomicU32,
     /// Next in the list of what the borrower has; of free slots, the next free one.
@@ -218,14 +219,16 @@ impl LoanSlot {
         LoanId::from_parts(root as u32, (root >> 32) as u32)
     }
 
-    /// Writes a new record. Lists and extents are not part of it.
+    /// Writes a new record. Lists and extents are not part of it; the one before left no pins and nothing below it.
     #[inline(always)]
     pub(crate) fn write(&self, root: LoanId, draft: &Draft<'_>) {
         // Release: pairs with the Acquire in `root`.
         self.root.store(u64::from(root.generation()) << 32 | u64::from(root.index()), Release);
         self.lender.store(pack(draft.lender), Relaxed);
         self.borrower.store(pack(draft.borrower), Relaxed);
-        self.deadline.store(draft.deadline.map_or(0, Instant::nanoseconds), Relaxed);
+        if let Some(deadline) = draft.deadline {
+            self.deadline.store(deadline.nanoseconds(), Relaxed);
+        }
         self.keys.store(draft.count, Relaxed);
         self.extent_count.store(draft.keys.len() as u32, Relaxed);
         let flag = |set, flag| if set { flag } else { 0 };
@@ -235,7 +238,6 @@ impl LoanSlot {
             | flag(draft.deadline.is_some(), DEADLINE);
         self.terms.store(terms | u32::from(draft.depth) << DEPTH_SHIFT, Relaxed);
         self.parent.store(draft.parent, Relaxed);
-        self.first_child.store(NONE, Relaxed);
     }
 
     pub(crate) fn set_extent(&self, number: usize, extent: Extent) {

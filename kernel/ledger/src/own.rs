@@ -1,7 +1,7 @@
 //! Becoming and ceasing to be an owner.
 
 use crate::{
-    Change, Effects, Error, Extent, Ledger, Operation, ProcessId,
+    Account, Change, Effects, Error, Extent, Ledger, Operation, ProcessId,
     range::{Range, Source},
     rules,
 };
@@ -24,7 +24,7 @@ impl Ledger<'_> {
         let rule = move |word| rules::acquire(word, process.slot());
         let done = effects.reserve(&change).and_then(|()| {
             let seized = range.seize(move |_, word| rule(word), effects);
-            self.confirm(seized, range, &change, &[process], effects)
+            self.confirm(seized, range, &change, &[(account, process)], effects)
         });
         if let Err(error) = done {
             self.uncount_owned(process.slot(), count);
@@ -46,12 +46,12 @@ impl Ledger<'_> {
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<(), Error> {
         let (range, count) = self.table.range(keys)?;
-        self.live(process)?;
+        let account = self.live(process)?;
         let change = Change::of_keys(Operation::Release, range.keys(), Some(process), None);
         let rule = move |word| rules::pass_on(word, process.slot(), 0);
         effects.reserve(&change)?;
         let seized = range.seize(move |_, word| rule(word), effects);
-        self.confirm(seized, range, &change, &[process], effects)?;
+        self.confirm(seized, range, &change, &[(account, process)], effects)?;
         range.settle(move |_, word| rule(word).unwrap_or(word));
         self.uncount_owned(process.slot(), count);
         Ok(())
@@ -69,13 +69,14 @@ impl Ledger<'_> {
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<(), Error> {
         let (range, count) = self.table.range(keys)?;
-        self.live(from)?;
-        self.other(from, to)?.count_owned(to, count)?;
+        let account = self.live(from)?;
+        let recipient = self.other(from, to)?;
+        recipient.count_owned(to, count)?;
         let change = Change::of_keys(Operation::Transfer, range.keys(), Some(from), Some(to));
         let rule = move |word| rules::pass_on(word, from.slot(), to.slot());
         let done = effects.reserve(&change).and_then(|()| {
             let seized = range.seize(move |_, word| rule(word), effects);
-            self.confirm(seized, range, &change, &[from, to], effects)
+            self.confirm(seized, range, &change, &[(account, from), (recipient, to)], effects)
         });
         if let Err(error) = done {
             self.uncount_owned(to.slot(), count);
@@ -109,10 +110,10 @@ impl Ledger<'_> {
         seized: Result<(), Error>,
         range: Range<'k, impl Source<'k>>,
         change: &Change<'_>,
-        live: &[ProcessId],
+        live: &[(&Account, ProcessId)],
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<(), Error> {
-        let dead = seized.is_ok() && live.iter().any(|&process| self.live(process).is_err());
+        let dead = seized.is_ok() && live.iter().any(|(account, process)| !account.is_live(*process));
         if dead {
             range.unseize();
         }

@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use crate::{
-    Change, Direction, Effects, Entry, Error, Extent, Kind, Ledger, LoanId, Operation, ProcessId,
+    Account, Change, Direction, Effects, Entry, Error, Extent, Kind, Ledger, LoanId, Operation, ProcessId,
     key::Keys,
     loan::{Phase, Slots},
     range::{Range, Rule},
@@ -78,7 +78,13 @@ impl Ledger<'_> {
         let pin = Pin { process, access, keys, direction };
         match access {
             Access::Owned => {
-                self.pin_keys(&pin, range, move |_, word| rules::pin_owned(word, process.slot(), direction), effects)?;
+                self.pin_keys(
+                    &pin,
+                    account,
+                    range,
+                    move |_, word| rules::pin_owned(word, process.slot(), direction),
+                    effects,
+                )?;
                 account.pinned.fetch_add(count, Relaxed);
             }
             Access::Loan(loan) => {
@@ -88,13 +94,17 @@ impl Ledger<'_> {
                 }
                 match slot.kind() {
                     Kind::Shared if direction == Direction::DeviceWrites => return Err(Error::SharedBorrowed),
-                    Kind::Shared => {
-                        self.pin_keys(&pin, range, move |_, word| rules::pin_of_shared(word, direction), effects)?
-                    }
+                    Kind::Shared => self.pin_keys(
+                        &pin,
+                        account,
+                        range,
+                        move |_, word| rules::pin_of_shared(word, direction),
+                        effects,
+                    )?,
                     Kind::Mut => {
                         let holds = move |entry: &Entry| entry.holder() == loan.index();
                         let rule = move |entry: &Entry, word| rules::pin_of_mut(word, holds(entry), direction);
-                        self.pin_keys(&pin, range, rule, effects)?;
+                        self.pin_keys(&pin, account, range, rule, effects)?;
                     }
                 }
                 // The tree is locked: nobody else counts here.
@@ -108,6 +118,7 @@ impl Ledger<'_> {
     fn pin_keys(
         &self,
         pin: &Pin,
+        account: &Account,
         range: Range<'_, &[Extent]>,
         rule: impl Rule,
         effects: &mut (impl Effects + ?Sized),
@@ -115,7 +126,7 @@ impl Ledger<'_> {
         let change = pin.change(Operation::Pin, range.keys());
         effects.reserve(&change)?;
         let seized = range.seize(rule, effects);
-        self.confirm(seized, range, &change, &[pin.process], effects)?;
+        self.confirm(seized, range, &change, &[(account, pin.process)], effects)?;
         range.settle(move |entry, word| rule(entry, word).unwrap_or(word));
         Ok(())
     }

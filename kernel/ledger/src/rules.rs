@@ -7,6 +7,7 @@
 use crate::{Direction, Error, Kind, MOST_READS, MOST_SHARED, Word};
 
 /// Somebody takes a key that has no owner.
+#[inline(always)]
 pub const fn acquire(word: Word, slot: u16) -> Result<Word, Error> {
     if word.owner() != 0 {
         return Err(Error::AlreadyOwned);
@@ -15,6 +16,7 @@ pub const fn acquire(word: Word, slot: u16) -> Result<Word, Error> {
 }
 
 /// The owner gives the key up; `to` has it then, nobody if that is 0.
+#[inline(always)]
 pub const fn pass_on(word: Word, slot: u16, to: u16) -> Result<Word, Error> {
     if word.owner() != slot {
         return Err(Error::NotOwner);
@@ -26,6 +28,7 @@ pub const fn pass_on(word: Word, slot: u16, to: u16) -> Result<Word, Error> {
 }
 
 /// The owner lends the key.
+#[inline(always)]
 pub const fn lend(word: Word, slot: u16, kind: Kind) -> Result<Word, Error> {
     if word.owner() != slot {
         return Err(Error::NotOwner);
@@ -37,6 +40,7 @@ pub const fn lend(word: Word, slot: u16, kind: Kind) -> Result<Word, Error> {
 }
 
 /// The borrower of a mutable loan lends the key on. `holds`: the loan is the innermost.
+#[inline(always)]
 pub const fn relend_of_mut(word: Word, holds: bool, kind: Kind) -> Result<Word, Error> {
     if !holds {
         return Err(Error::MutBorrowed);
@@ -45,10 +49,12 @@ pub const fn relend_of_mut(word: Word, holds: bool, kind: Kind) -> Result<Word, 
 }
 
 /// The borrower of a shared loan lends the key on, which can only be shared.
+#[inline(always)]
 pub const fn relend_of_shared(word: Word) -> Result<Word, Error> {
     lend_shared(word)
 }
 
+#[inline(always)]
 const fn lend_from_above(word: Word, kind: Kind) -> Result<Word, Error> {
     if word.writes() {
         return Err(Error::MutBorrowed);
@@ -60,6 +66,7 @@ const fn lend_from_above(word: Word, kind: Kind) -> Result<Word, Error> {
     }
 }
 
+#[inline(always)]
 const fn lend_shared(word: Word) -> Result<Word, Error> {
     if word.shared() == MOST_SHARED {
         return Err(Error::NoMemory);
@@ -68,16 +75,19 @@ const fn lend_shared(word: Word) -> Result<Word, Error> {
 }
 
 /// A shared loan of the key ends.
+#[inline(always)]
 pub const fn end_shared(word: Word) -> Word {
     word.with_shared(word.shared() - 1)
 }
 
 /// The innermost mutable loan of the key ends. `nested`: there is another above it, which has the key again.
+#[inline(always)]
 pub const fn end_mut(word: Word, nested: bool) -> Word {
     word.with_lent_mut(nested)
 }
 
 /// The owner pins the key for a device.
+#[inline(always)]
 pub const fn pin_owned(word: Word, slot: u16, direction: Direction) -> Result<Word, Error> {
     if word.owner() != slot {
         return Err(Error::NotOwner);
@@ -89,6 +99,7 @@ pub const fn pin_owned(word: Word, slot: u16, direction: Direction) -> Result<Wo
 }
 
 /// The borrower of a mutable loan pins the key. `holds`: the loan is the innermost.
+#[inline(always)]
 pub const fn pin_of_mut(word: Word, holds: bool, direction: Direction) -> Result<Word, Error> {
     if !holds {
         return Err(Error::MutBorrowed);
@@ -97,6 +108,7 @@ pub const fn pin_of_mut(word: Word, holds: bool, direction: Direction) -> Result
 }
 
 /// The borrower of a shared loan pins the key.
+#[inline(always)]
 pub const fn pin_of_shared(word: Word, direction: Direction) -> Result<Word, Error> {
     match direction {
         Direction::DeviceWrites => Err(Error::SharedBorrowed),
@@ -104,6 +116,7 @@ pub const fn pin_of_shared(word: Word, direction: Direction) -> Result<Word, Err
     }
 }
 
+#[inline(always)]
 const fn pin_from_above(word: Word, direction: Direction) -> Result<Word, Error> {
     if word.writes() {
         return Err(Error::MutBorrowed);
@@ -115,6 +128,7 @@ const fn pin_from_above(word: Word, direction: Direction) -> Result<Word, Error>
     }
 }
 
+#[inline(always)]
 const fn pin_reads(word: Word) -> Result<Word, Error> {
     if word.reads() == MOST_READS {
         return Err(Error::NoMemory);
@@ -123,6 +137,7 @@ const fn pin_reads(word: Word) -> Result<Word, Error> {
 }
 
 /// A device is done with the key.
+#[inline(always)]
 pub const fn unpin(word: Word, direction: Direction) -> Word {
     match direction {
         Direction::DeviceReads => word.with_reads(word.reads() - 1),
