@@ -158,3 +158,45 @@ impl Slots for Pool<'_> {
         self.get(index).expect("links of records name records")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_whose_names_are_used_up_is_never_used_again() {
+        let slots = [const { LoanSlot::new() }; 2];
+        let pool = Pool::new();
+        pool.grow(&slots).unwrap();
+        let [first, second] = [pool.pop().unwrap(), pool.pop().unwrap()];
+        assert_eq!(pool.pop(), None);
+        pool.slot(first).set_meta(Meta::new(u32::MAX, Phase::Active));
+        pool.slot(second).set_meta(Meta::new(u32::MAX - 1, Phase::Active));
+        pool.push(first);
+        pool.push(second);
+        assert_eq!((pool.count_free(), pool.pop(), pool.pop()), (2, Some(second), None));
+        assert_eq!(pool.slot(second).meta(), Meta::new(u32::MAX, Phase::Free));
+    }
+
+    #[test]
+    fn slots_come_in_chunks_of_any_size_until_there_are_too_many_chunks() {
+        let slots: std::vec::Vec<_> = (0..2 * CHUNK + 3).map(|_| LoanSlot::new()).collect();
+        let pool = Pool::new();
+        pool.grow(&slots).unwrap();
+        assert_eq!(
+            (pool.len() as usize, pool.count_free() as usize, pool.indices().count()),
+            (2 * CHUNK + 3, 2 * CHUNK + 3, 2 * CHUNK + 3)
+        );
+        assert!(pool.indices().all(|index| pool.get(index).is_some()));
+        assert!(
+            [3, CHUNK, 10 * CHUNK]
+                .map(|beyond| pool.get((2 * CHUNK + beyond) as u32).is_none())
+                .iter()
+                .all(|&none| none)
+        );
+        for slot in &slots[..CHUNKS - 3] {
+            pool.grow(core::slice::from_ref(slot)).unwrap();
+        }
+        assert_eq!(pool.grow(&slots[..1]), Err(Error::NoMemory));
+    }
+}
