@@ -4,6 +4,7 @@
 //! A CPU reserves a word of that with one swap, and then finds frames in the word, and returns them to it, with plain
 //! loads and stores; making a frame its owner's is one compare-exchange on the entry, and so is making it free.
 
+mod ahead;
 mod bitmap;
 mod bulk;
 mod check;
@@ -24,7 +25,7 @@ use crate::{
 };
 use bitmap::{Bitmap, Wanted};
 use spans::AREA_WORDS;
-use tracking::{Holds, Note, is_somebody};
+use tracking::{Holds, Note, Purpose, is_somebody};
 
 pub use bulk::Shortage;
 pub use check::Hints;
@@ -95,7 +96,7 @@ impl<C: Contents> FrameAllocator<'_, C> {
             // A frame that is not free any more was taken from the reservation by somebody in need.
             if let Ok(before) = tracking::acquire(&self.entries[reservation.entry_of(bit)], owner.slot(), note) {
                 let number = reservation.first + u64::from(bit);
-                self.prepare(number, before, owner != ProcessId::KERNEL);
+                self.prepare(slot, number, before, owner != ProcessId::KERNEL);
                 slot.count_taken(usage, 1);
                 return Ok(Frame::new(FrameNumber::known(number), usage));
             }
@@ -113,9 +114,13 @@ impl<C: Contents> FrameAllocator<'_, C> {
         Ok(run.into_frames().next().expect("a run holds at least one frame"))
     }
 
-    /// Sees to what a frame holds that was just taken and has this note from before.
+    /// Sees to a frame that was just taken and has this note from before.
     #[inline]
-    fn prepare(&self, number: u64, before: Note, zeroed: bool) {
+    fn prepare(&self, slot: &CpuSlot, number: u64, before: Note, zeroed: bool) {
+        // The ledger freed it, and it was found by an old hint before it was put here.
+        if let Purpose::Of(usage) = before.purpose() {
+            slot.count_put(usage, 1);
+        }
         if C::POISONS && before.holds() == Holds::Poison {
             self.contents.check(one(number));
         }

@@ -1,11 +1,14 @@
 //! Kernel tests: the decisions of this crate once more, on the bare machine and with the kernel's code generation.
 //! They use maps of their own; the machine's frames stay where they are.
 
+use core::sync::atomic::AtomicU64;
+
 use steward_harness_guest::ktest;
+use steward_ledger::{Entry, ProcessId};
 
 use crate::{
-    FIRST_FRAME, FrameNumber, FrameSource, MapError, MemoryMap, PhysicalAddress, RawEntry, RegionKind, Request,
-    TakeError, Use, Zone,
+    CpuSlot, FIRST_FRAME, FrameAllocator, FrameNumber, FrameSource, MapError, MemoryMap, Needs, PhysicalAddress,
+    RawEntry, RegionKind, Request, Spans, Storage, TakeError, Untouched, Use, Zone,
 };
 
 const MIB: u64 = 1 << 20;
@@ -114,6 +117,60 @@ fn the_account_sums_to_the_memory_whatever_is_taken() -> Result<(), MapError> {
     Ok(())
 }
 
+/// A machine of 1 MiB above the first, and what an allocator for two CPUs needs there.
+struct Tracked {
+    map: MemoryMap,
+    entries: [Entry; 256],
+    words: [AtomicU64; 16],
+    slots: [CpuSlot; 2],
+}
+
+impl Tracked {
+    fn new() -> Result<Self, MapError> {
+        let (map, _) = MemoryMap::from_entries([entry(MIB, MIB, USABLE)])?;
+        let needs = Needs::of(&Spans::of(&map), 2);
+        assert!((needs.entries, needs.slots) == (256, 2) && needs.words <= 16);
+        let slots = [const { CpuSlot::new() }; 2];
+        Ok(Self { map, entries: [const { Entry::free() }; 256], words: [const { AtomicU64::new(0) }; 16], slots })
+    }
+
+    fn allocator(&self) -> FrameAllocator<'_> {
+        let storage = Storage { entries: &self.entries, words: &self.words, slots: &self.slots };
+        FrameAllocator::take_over(&mut FrameSource::new(&self.map), &self.map, storage, Untouched)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+#[ktest]
+fn a_tracked_frame_has_its_owner_until_it_is_given_back() -> Result<(), MapError> {
+    let tracked = Tracked::new()?;
+    let frames = tracked.allocator();
+    let mut cpu = frames.reservation(0).unwrap_or_else(|| panic!("CPU 0 has a slot"));
+    let owner = ProcessId::from_parts(9, 0);
+    let frame = frames.take(&mut cpu, owner, Use::Tests).unwrap_or_else(|error| panic!("{error}"));
+    let index = (frame.number().as_u64() - FIRST_FRAME) as usize;
+    assert_eq!(tracked.entries[index].word().owner(), 9);
+    let refused =
+        frames.put(&mut cpu, ProcessId::KERNEL, frame).err().unwrap_or_else(|| panic!("it is not the kernel's"));
+    assert!(frames.put_run(&mut cpu, owner, refused.run).is_ok());
+    assert_eq!((tracked.entries[index].word().owner(), frames.free_frames()), (0, 256));
+    Ok(())
+}
+
+#[ktest]
+fn the_last_frames_are_found_in_another_cpus_reservation() -> Result<(), MapError> {
+    let tracked = Tracked::new()?;
+    let frames = tracked.allocator();
+    let [mut cpu, mut other] = [0, 1].map(|cpu| frames.reservation(cpu).unwrap_or_else(|| panic!("it has a slot")));
+    let _one = frames.take(&mut other, ProcessId::KERNEL, Use::Tests);
+    let mut count = 0;
+    while frames.take(&mut cpu, ProcessId::KERNEL, Use::Tests).is_ok() {
+        count += 1;
+    }
+    assert_eq!((count, frames.free_frames(), frames.check().lost), (255, 0, 0));
+    Ok(())
+}
+
 /// What the kernel runs, the host can run: a wrong expectation shows without booting.
 #[cfg(test)]
 #[test]
@@ -125,5 +182,7 @@ fn the_kernels_tests_pass_on_the_host() -> Result<(), MapError> {
     every_frame_is_handed_out_once_and_none_below_the_first_mib()?;
     runs_are_aligned_and_come_back_whole()?;
     a_request_too_large_takes_nothing()?;
-    the_account_sums_to_the_memory_whatever_is_taken()
+    the_account_sums_to_the_memory_whatever_is_taken()?;
+    a_tracked_frame_has_its_owner_until_it_is_given_back()?;
+    the_last_frames_are_found_in_another_cpus_reservation()
 }

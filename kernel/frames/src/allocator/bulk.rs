@@ -66,7 +66,7 @@ impl<C: Contents> FrameAllocator<'_, C> {
                 bits &= bits - 1;
                 if let Ok(before) = tracking::acquire(&self.entries[reservation.entry_of(bit)], owner.slot(), note) {
                     let number = reservation.first + u64::from(bit);
-                    self.prepare(number, before, owner != ProcessId::KERNEL);
+                    self.prepare(slot, number, before, owner != ProcessId::KERNEL);
                     missing -= 1;
                     sink(Frame::new(FrameNumber::known(number), usage));
                 }

@@ -41,11 +41,13 @@ impl<C: Contents> FrameAllocator<'_, C> {
         found
     }
 
-    /// The order of the block that a frame was taken in, as its note has it; `None` when the frame is not tracked.
+    /// Base-2 logarithm of the frames of the block that a frame was taken in: 0 to 9, 10 for 1 GiB, and 0 for other runs.
+    /// `None` when the frame was not taken here.
     #[must_use]
     pub fn order_of(&self, frame: crate::FrameNumber) -> Option<u32> {
         let place = self.spans.place(frame.as_u64())?;
-        Some(tracking::note(&self.entries[place.entry]).1.order())
+        let (_, note) = tracking::note(&self.entries[place.entry]);
+        matches!(note.purpose(), Purpose::Of(_)).then(|| note.order())
     }
 }
 

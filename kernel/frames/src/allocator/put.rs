@@ -56,7 +56,7 @@ impl<C: Contents> FrameAllocator<'_, C> {
         Ok(())
     }
 
-    /// Takes frames of `giver`'s back, all or none. While it lasts, they belong to neither.
+    /// Takes frames of `giver`'s back, all or none. While it lasts, they are the kernel's.
     ///
     /// # Errors
     /// [`Refused`] returns the frames when one of them is not the giver's, or lent, or pinned.
@@ -186,7 +186,7 @@ impl<C: Contents> FrameAllocator<'_, C> {
         let usage = match note.purpose() {
             Purpose::Of(usage) => Some(usage),
             Purpose::Unlisted => usage,
-            Purpose::None | Purpose::Fixed => None,
+            Purpose::None | Purpose::Transit | Purpose::Fixed => None,
         };
         if let Some(usage) = usage {
             self.slots[reservation.cpu].count_put(usage, 1);

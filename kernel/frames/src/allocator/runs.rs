@@ -36,7 +36,7 @@ impl<C: Contents> FrameAllocator<'_, C> {
         if !request.is_sensible() || !is_somebody(owner) {
             return Err(TakeError::BadRequest);
         }
-        match self.pass(owner, &request, false) {
+        match self.pass(reservation, owner, &request, false) {
             Search::Taken(run) => Ok(self.counted(reservation, run)),
             _ => self.take_from_all(reservation, owner, &request),
         }
@@ -50,7 +50,7 @@ impl<C: Contents> FrameAllocator<'_, C> {
         request: &Request,
     ) -> Result<Run<Owned>, TakeError> {
         for _ in 0..PASSES {
-            match self.pass(owner, request, true) {
+            match self.pass(reservation, owner, request, true) {
                 Search::Taken(run) => return Ok(self.counted(reservation, run)),
                 Search::Lost => {}
                 Search::Nothing => break,
@@ -65,13 +65,13 @@ impl<C: Contents> FrameAllocator<'_, C> {
     }
 
     /// Looks once at all frames that could meet the request.
-    fn pass(&self, owner: ProcessId, request: &Request, reserved: bool) -> Search {
+    fn pass(&self, reservation: &Reservation, owner: ProcessId, request: &Request, reserved: bool) -> Search {
         let mut lost = false;
         for zone in zones(request.zone) {
             for span in self.spans.iter() {
                 let mut window = span.range.within(zone);
                 while let Some(start) = self.find(span, window, request, reserved) {
-                    match self.claim(span, start, owner, request) {
+                    match self.claim(reservation, span, start, owner, request) {
                         Ok(run) => return Search::Taken(run),
                         Err(taken) => {
                             lost = true;
@@ -157,7 +157,14 @@ impl<C: Contents> FrameAllocator<'_, C> {
     }
 
     /// Makes the frames `owner`'s, all or none; the error is the first that is not free.
-    fn claim(&self, span: &Span, start: u64, owner: ProcessId, request: &Request) -> Result<Run<Owned>, u64> {
+    fn claim(
+        &self,
+        reservation: &Reservation,
+        span: &Span,
+        start: u64,
+        owner: ProcessId,
+        request: &Request,
+    ) -> Result<Run<Owned>, u64> {
         let run = range(start, request.frames);
         let note = Note::taken(request.usage, order(run));
         let mut zeroed = true;
@@ -165,9 +172,7 @@ impl<C: Contents> FrameAllocator<'_, C> {
             let number = frame.as_u64();
             match tracking::acquire(&self.entries[span.place(number).entry], owner.slot(), note) {
                 Ok(before) => {
-                    if C::POISONS {
-                        self.prepare(number, before, false);
-                    }
+                    self.prepare(&self.slots[reservation.cpu], number, before, false);
                     zeroed &= before.holds() == Holds::Zeroes;
                 }
                 Err(_) => {

@@ -9,15 +9,14 @@ use crate::Use;
 const ORDER_SHIFT: u32 = 32;
 const USE_SHIFT: u32 = 36;
 const FIELD: u64 = 0xf;
-const CONTENTS_SHIFT: u32 = 40;
 
-/// Slot that owns frames for the moment in which a run of them is given back.
-const IN_TRANSIT: u16 = u16::MAX;
+/// While a frame is in transit, its eight bits stand here. Only audits use these, and nothing is in transit during one.
+const TRANSIT_SHIFT: u32 = 40;
 
 /// Whether frames can be owned by that process.
 #[inline]
 pub(crate) const fn is_somebody(process: ProcessId) -> bool {
-    process.slot() != 0 && process.slot() != IN_TRANSIT
+    process.slot() != 0
 }
 
 /// What stands in the use field.
@@ -29,6 +28,8 @@ pub(crate) enum Purpose {
     Of(Use),
     /// It was taken early in the boot; its token alone knows what for.
     Unlisted,
+    /// It is being given back as part of a run, and is the kernel's for that moment.
+    Transit,
     /// It is no frame to be had: the kernel's image, the boot loader's memory, and so on.
     Fixed,
 }
@@ -44,7 +45,8 @@ pub(crate) enum Holds {
     Poison,
 }
 
-/// The allocator's part of a frame's second word.
+/// The allocator's part of a frame's second word: eight bits. Those of a taken frame are its purpose and its order. A free
+/// frame has no purpose, and in place of the order stands what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Note(u64);
 
@@ -60,12 +62,13 @@ impl Note {
 
     /// The note of a free frame that holds that.
     pub(crate) const fn free(holds: Holds) -> Self {
-        Self((holds as u64) << CONTENTS_SHIFT)
+        Self((holds as u64) << ORDER_SHIFT)
     }
 
     pub(crate) fn purpose(self) -> Purpose {
         match self.0 >> USE_SHIFT & FIELD {
             0 => Purpose::None,
+            0xd => Purpose::Transit,
             0xe => Purpose::Unlisted,
             0xf => Purpose::Fixed,
             number => Use::ALL.get(number as usize - 1).map_or(Purpose::None, |&usage| Purpose::Of(usage)),
@@ -74,26 +77,36 @@ impl Note {
 
     fn may_leave(self, has_token: bool) -> bool {
         match self.purpose() {
-            Purpose::Fixed => false,
+            Purpose::Fixed | Purpose::Transit => false,
             Purpose::Unlisted => has_token,
             Purpose::None | Purpose::Of(_) => true,
         }
     }
 
+    const fn in_transit(self) -> Self {
+        Self(0xd << USE_SHIFT | (self.0 >> ORDER_SHIFT & 0xff) << TRANSIT_SHIFT)
+    }
+
+    const fn before_transit(self) -> Self {
+        Self((self.0 >> TRANSIT_SHIFT & 0xff) << ORDER_SHIFT)
+    }
+
+    /// The order of a taken frame's block.
     pub(crate) const fn order(self) -> u32 {
         (self.0 >> ORDER_SHIFT & FIELD) as u32
     }
 
-    pub(crate) const fn holds(self) -> Holds {
-        match self.0 >> CONTENTS_SHIFT & 3 {
-            1 => Holds::Zeroes,
-            2 => Holds::Poison,
+    /// What a free frame holds.
+    pub(crate) fn holds(self) -> Holds {
+        match (self.purpose(), self.order()) {
+            (Purpose::None, 1) => Holds::Zeroes,
+            (Purpose::None, 2) => Holds::Poison,
             _ => Holds::Anything,
         }
     }
 }
 
-const _: () = assert!(Use::ALL.len() < 0xe);
+const _: () = assert!(Use::ALL.len() < 0xd);
 
 /// Makes a free frame `owner`'s. Gives the note that it had.
 #[inline]
@@ -134,27 +147,29 @@ pub(crate) fn may_leave(word: Word, giver: u16) -> Result<(), Error> {
     }
 }
 
-/// Takes a frame of `giver`'s into transit: nobody can do anything with it until it is released from there, or goes back.
+/// Takes a frame of `giver`'s into transit: nobody can do anything with it until it arrives, or comes back.
 pub(crate) fn depart(entry: &Entry, giver: ProcessId, has_token: bool) -> Result<(), Error> {
     let claim = entry.claim(|word| may_leave(word, giver.slot()), spin_loop)?;
-    if !Note(claim.note()).may_leave(has_token) {
+    let note = Note(claim.note());
+    if !note.may_leave(has_token) {
         return Err(Error::NotOwner);
     }
-    let word = claim.word().with_owner(IN_TRANSIT);
+    claim.set_note(note.in_transit().0);
+    let word = claim.word().with_owner(ProcessId::KERNEL.slot());
     claim.commit(word);
     Ok(())
 }
 
 /// Gives a frame in transit back to who had it.
 pub(crate) fn come_back(entry: &Entry, giver: ProcessId) {
-    let claim = entry.claim(|_| Ok::<(), Error>(()), spin_loop).expect("the rule takes any word");
-    let word = claim.word().with_owner(giver.slot());
-    claim.commit(word);
+    set(entry, giver.slot(), note(entry).1.before_transit());
 }
 
 /// Makes a frame in transit free. Gives the note that it had.
 pub(crate) fn arrive(entry: &Entry, empty: impl FnOnce() -> Note) -> Note {
-    release(entry, IN_TRANSIT, true, empty).expect("a frame in transit is neither lent nor pinned, and nobody else's")
+    let before = note(entry).1.before_transit();
+    set(entry, 0, empty());
+    before
 }
 
 /// Sets owner and note of a frame that is no longer, or not yet, anybody else's concern.
@@ -180,4 +195,17 @@ pub(crate) fn freed(entry: &Entry, empty: impl FnOnce() -> Note) -> Option<Note>
     }
     claim.set_note(empty().0);
     Some(note)
+}
+
+/// Fills a free frame, unless it holds that already. Nobody can take it meanwhile. False when it was left as it is.
+pub(crate) fn refill(entry: &Entry, holds: Holds, fill: impl FnOnce()) -> bool {
+    let is_free = |word: Word| if word.owner() == 0 { Ok(()) } else { Err(Error::AlreadyOwned) };
+    let Ok(claim) = entry.claim(is_free, spin_loop) else { return false };
+    let note = Note(claim.note());
+    if note.purpose() != Purpose::None || note.holds() == holds {
+        return false;
+    }
+    fill();
+    claim.set_note(Note::free(holds).0);
+    true
 }

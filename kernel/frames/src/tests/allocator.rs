@@ -89,12 +89,11 @@ fn a_senseless_request_is_the_callers_mistake() {
     {
         assert_eq!(frames.take_run(&mut cpu, KERNEL_ITSELF, request).unwrap_err(), TakeError::BadRequest);
     }
-    for nobody in [process(0), process(u16::MAX)] {
-        assert_eq!(frames.take(&mut cpu, nobody, Use::Tests).unwrap_err(), TakeError::BadRequest);
-        let request = Request::run(2, Use::Tests);
-        assert_eq!(frames.take_run(&mut cpu, nobody, request).unwrap_err(), TakeError::BadRequest);
-        assert_eq!(frames.take_bulk(&mut cpu, nobody, Use::Tests, 1, drop).unwrap_err().error, TakeError::BadRequest);
-    }
+    let nobody = process(0);
+    assert_eq!(frames.take(&mut cpu, nobody, Use::Tests).unwrap_err(), TakeError::BadRequest);
+    let request = Request::run(2, Use::Tests);
+    assert_eq!(frames.take_run(&mut cpu, nobody, request).unwrap_err(), TakeError::BadRequest);
+    assert_eq!(frames.take_bulk(&mut cpu, nobody, Use::Tests, 1, drop).unwrap_err().error, TakeError::BadRequest);
 }
 
 #[test]
@@ -197,10 +196,8 @@ fn a_double_free_is_an_error_and_frees_nothing_twice() {
     frames.put(&mut cpu, KERNEL_ITSELF, frame).unwrap();
     let refused = frames.put(&mut cpu, KERNEL_ITSELF, twin).unwrap_err();
     assert_eq!((refused.error, refused.frame), (Error::NotOwner, number));
-    for nobody in [process(0), process(u16::MAX)] {
-        let twin = Frame::new(number, Use::Tests);
-        assert_eq!(frames.put(&mut cpu, nobody, twin).unwrap_err().error, Error::Invalid);
-    }
+    let twin = Frame::new(number, Use::Tests);
+    assert_eq!(frames.put(&mut cpu, process(0), twin).unwrap_err().error, Error::Invalid);
     assert_eq!((frames.free_frames(), frames.memory_use().bytes("tests")), (3 * 256, Some(0)));
     assert_sound(&frames);
 }
@@ -238,7 +235,7 @@ fn a_lent_page_that_looks_unlent_is_not_freed() {
     let storage = Storage { entries: &entries, words: &words, slots: &slots };
     let frames = FrameAllocator::take_over(&mut FrameSource::new(&map), &map, storage, Untouched).unwrap();
     let mut cpu = frames.reservation(0).unwrap();
-    let run = frames.take_run(&mut cpu, process(5), Request::run(8, Use::User)).unwrap();
+    let run = frames.take_run(&mut cpu, process(5), Request::run(8, Use::User).aligned_to(8)).unwrap();
     let third = run.range().start() + 2;
     let index = (third - FIRST_FRAME) as usize;
     lend(&entries, index, 1);
@@ -253,6 +250,7 @@ fn a_lent_page_that_looks_unlent_is_not_freed() {
             .all(|frame| { entries[(frame.as_u64() - FIRST_FRAME) as usize].word().owner() == 5 })
     );
     assert_eq!(frames.memory_use().bytes("user"), Some(8 * FRAME_SIZE));
+    assert_eq!(frames.order_of(FrameNumber::known(third)), Some(3), "they are as they were");
     let mut refusals = Vec::new();
     frames.put_bulk(&mut cpu, process(5), refused.run.into_frames(), |refused| refusals.push(refused));
     assert_eq!(refusals.iter().map(|refused| refused.frame.as_u64()).collect::<Vec<_>>(), [third]);
@@ -347,6 +345,32 @@ fn frames_that_the_ledger_freed_come_back_once() {
 }
 
 #[test]
+fn a_frame_that_the_ledger_freed_and_an_old_hint_found_is_counted_once() {
+    let map = map(&[entry(2 * MIB, 4 * MIB, USABLE)]);
+    let needs = Needs::of(&Spans::of(&map), 2);
+    let entries: Vec<_> = (0..needs.entries).map(|_| Entry::free()).collect();
+    let words: Vec<_> = (0..needs.words).map(|_| AtomicU64::new(0)).collect();
+    let slots = [CpuSlot::new(), CpuSlot::new()];
+    let storage = Storage { entries: &entries, words: &words, slots: &slots };
+    let frames = FrameAllocator::take_over(&mut FrameSource::new(&map), &map, storage, Untouched).unwrap();
+    let (mut cpu, mut other) = (frames.reservation(0).unwrap(), frames.reservation(1).unwrap());
+    let frame = frames.take(&mut other, KERNEL_ITSELF, Use::Tests).unwrap();
+    frames.put(&mut other, KERNEL_ITSELF, frame).unwrap();
+    let run = frames.take_run(&mut cpu, process(5), Request::run(512, Use::User)).unwrap();
+    for entry in &entries {
+        let claim = entry.claim(|_| Ok::<(), ()>(()), || {}).unwrap();
+        let word = claim.word().with_owner(0);
+        claim.commit(word);
+    }
+    let early = frames.take(&mut other, KERNEL_ITSELF, Use::Heap).unwrap();
+    frames.put_freed(&mut cpu, run.range());
+    let account = frames.memory_use();
+    assert_eq!((account.bytes("user"), account.bytes("heap")), (Some(0), Some(FRAME_SIZE)));
+    frames.put(&mut other, KERNEL_ITSELF, early).unwrap();
+    assert_eq!((frames.free_frames(), frames.check().lost), (512, 0));
+}
+
+#[test]
 fn there_is_one_reservation_for_each_cpu() {
     let frames = allocator(&plain(4), 2);
     let mut first = frames.reservation(0).unwrap();
@@ -410,6 +434,28 @@ fn too_little_storage_is_refused() {
     }
 }
 
+#[test]
+fn two_threads_that_give_back_the_same_run_do_so_once() {
+    let frames = allocator(&plain(4), 2);
+    let (mut first, mut second) = (frames.reservation(0).unwrap(), frames.reservation(1).unwrap());
+    for _ in 0..500 {
+        let run = frames.take_run(&mut first, KERNEL_ITSELF, Request::run(50, Use::Heap)).unwrap();
+        let twin = Run::new(run.range(), Use::Heap);
+        let results = std::thread::scope(|scope| {
+            let other = scope.spawn(|| frames.put_run(&mut second, KERNEL_ITSELF, twin).is_ok());
+            (frames.put_run(&mut first, KERNEL_ITSELF, run), other.join().unwrap())
+        });
+        match results {
+            (Ok(()), is_ok) => assert!(!is_ok, "both were taken back"),
+            // Each stood in the other's way: the frames are all there.
+            (Err(refused), false) => frames.put_run(&mut first, KERNEL_ITSELF, refused.run).unwrap(),
+            (Err(_), true) => {}
+        }
+        assert_eq!(frames.free_frames(), 3 * 256);
+    }
+    assert_sound(&frames);
+}
+
 /// Says what it was asked to do.
 #[derive(Clone, Default)]
 struct Recorder(Rc<RefCell<Vec<(&'static str, u64)>>>);
@@ -422,6 +468,47 @@ impl Recorder {
     fn note(&self, what: &'static str, frames: FrameRange) {
         self.0.borrow_mut().push((what, frames.count()));
     }
+}
+
+/// A recorder where freed frames are left as they are.
+struct Plain(Recorder);
+
+impl Contents for Plain {
+    const POISONS: bool = false;
+
+    fn zero(&self, frames: FrameRange) {
+        self.0.note("zero", frames);
+    }
+
+    fn poison(&self, _: FrameRange) {
+        unreachable!("it does not poison");
+    }
+
+    fn check(&self, _: FrameRange) {
+        unreachable!("it does not poison");
+    }
+}
+
+#[test]
+fn a_frame_that_was_zeroed_ahead_is_not_zeroed_again_until_somebody_had_it() {
+    let map = map(&[entry(MIB, MIB + page(3), USABLE)]);
+    let recorder = Recorder::default();
+    let frames = allocator_after(&mut FrameSource::new(&map), &map, 1, Plain(recorder.clone()));
+    let mut cpu = frames.reservation(0).unwrap();
+    assert_eq!(frames.zero_ahead(&mut cpu, 9), 0, "nothing is reserved yet");
+    let first = frames.take(&mut cpu, process(3), Use::User).unwrap();
+    assert_eq!(recorder.told(), ["zero"]);
+    assert_eq!((frames.zero_ahead(&mut cpu, 9), frames.zero_ahead(&mut cpu, 9)), (2, 0));
+    assert_eq!(recorder.told(), ["zero", "zero"]);
+    let second = frames.take(&mut cpu, process(4), Use::User).unwrap();
+    let third = frames.take(&mut cpu, KERNEL_ITSELF, Use::Heap).unwrap();
+    assert!(recorder.told().is_empty());
+    frames.put(&mut cpu, process(3), first).unwrap();
+    frames.put(&mut cpu, process(4), second).unwrap();
+    frames.put(&mut cpu, KERNEL_ITSELF, third).unwrap();
+    let run = frames.take_run(&mut cpu, process(5), Request::run(3, Use::User)).unwrap();
+    assert_eq!(recorder.told(), ["zero"], "the run as one");
+    drop(run);
 }
 
 impl Contents for Recorder {
