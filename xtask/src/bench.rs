@@ -22,6 +22,7 @@ mod frames;
 mod isolation;
 mod ktap;
 mod linux;
+mod loans;
 mod machine;
 mod peers;
 mod row;
@@ -74,6 +75,8 @@ Benchmarks:
   P5   the same by two threads
   P6   taking half of the memory at once, giving it back in order and in random
        order
+  P7   lending and returning one page and 512, beside a pair of compare-exchanges;
+       and what it costs to track each frame
   P11  memory spent on knowing of each frame
   P16  size of the kernel image, release, stripped
   LINUX
@@ -137,6 +140,7 @@ const BENCHES: &[Bench] = &[
     Bench { id: "P4", run: frames::pairs },
     Bench { id: "P5", run: frames::pairs_of_two },
     Bench { id: "P6", run: frames::bulk },
+    Bench { id: "P7", run: loans::run },
     Bench { id: "P11", run: frames::metadata },
     Bench { id: "P16", run: size::run },
     Bench { id: "LINUX", run: linux::run },

@@ -1,7 +1,7 @@
 //! The machine's free frames, for all CPUs.
 //!
-//! While the page tables are built, a simple source hands them out; then [`take_over`] gives them to the allocator, which
-//! tracks each of them in the [ledger](crate::ledger).
+//! While the page tables are built, a simple source hands them out. Then the allocator takes over, which tracks each of them
+//! in the [`ledger`].
 
 mod contents;
 mod storage;

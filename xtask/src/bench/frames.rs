@@ -11,15 +11,15 @@ use super::row::{Row, Subject};
 mod project;
 
 const UNIT: &str = "ns";
-const OURS: &str = "steward";
+pub(super) const OURS: &str = "steward";
 const LARGE: &str = "steward-1g";
 const BUDDY: &str = "buddy_system_allocator behind a spin lock";
 const BITMAP: &str = "bitmap-allocator behind a spin lock";
 
 /// Median and least of what was measured of somebody.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Figure {
-    median: f64,
+pub(super) struct Figure {
+    pub(super) median: f64,
     least: f64,
 }
 
@@ -28,7 +28,7 @@ struct Figure {
 pub struct Figures(BTreeMap<(String, String), Figure>);
 
 impl Figures {
-    fn parse(text: &str) -> Result<Self> {
+    pub(super) fn parse(text: &str) -> Result<Self> {
         let figure = |line: &str| {
             let [what, whose, median, least] = line.split('\t').collect::<Vec<_>>()[..] else {
                 bail!("`{line}` is no figure")
@@ -42,7 +42,7 @@ impl Figures {
         self.0.get(&(what.to_owned(), whose.to_owned())).copied()
     }
 
-    fn get(&self, what: &str, whose: &str) -> Result<Figure> {
+    pub(super) fn get(&self, what: &str, whose: &str) -> Result<Figure> {
         self.find(what, whose)
             .with_context(|| format!("`{what}` of {whose} could not be measured: the computer is busy"))
     }

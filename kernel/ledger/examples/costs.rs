@@ -1,4 +1,7 @@
-//! What a loan costs, beside a bare pair of compare-exchanges: run it with `--release`.
+//! What a loan costs, beside a bare pair of compare-exchanges: for `cargo xtask bench P7`. Prints lines of what was
+//! measured, whose it is, and the median and least of its times in nanoseconds, with tabs between.
+//!
+//! `loan-*-512` is for each key of 512. `claims` are two claims of one entry, as the frame allocator makes for a pair.
 
 use std::{
     hint::black_box,
@@ -47,18 +50,17 @@ fn main() {
         ledger.acquire(a, keys, &mut ()).unwrap();
         ledger.release(a, keys, &mut ()).unwrap();
     };
-    match std::env::args().nth(1).as_deref() {
-        Some("own") => (0..20_000_000).for_each(|_| own()),
-        Some("loan") => {
-            (0..std::env::args().nth(2).map_or(20_000_000, |n| n.parse().unwrap())).for_each(|_| loan(1, Kind::Shared))
+    let claims = || {
+        let entry = black_box(&entries[3000]);
+        for owner in [1, 0] {
+            let claim = entry.claim(|_| Ok::<(), ()>(()), || ()).unwrap();
+            let word = claim.word().with_owner(owner);
+            claim.commit(word);
         }
-        _ => {}
-    }
-    if std::env::args().len() > 2 {
-        return;
-    }
-    let mut figures: [Vec<f64>; 6] = Default::default();
-    for _ in 0..ROUNDS {
+    };
+    let rounds = std::env::args().nth(1).map_or(ROUNDS, |rounds| rounds.parse().expect("a number of rounds"));
+    let mut figures: [Vec<f64>; 7] = Default::default();
+    for _ in 0..rounds {
         figures[0].push(time(5000, || {
             let _ = cell.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed);
             let _ = cell.compare_exchange(1, 0, Ordering::AcqRel, Ordering::Relaxed);
@@ -68,17 +70,11 @@ fn main() {
         figures[3].push(time(4, || loan(512, Kind::Shared)) / 512.0);
         figures[4].push(time(4, || loan(512, Kind::Mut)) / 512.0);
         figures[5].push(time(1000, own));
+        figures[6].push(time(1000, claims));
     }
-    let figures = figures.map(median);
-    let names = [
-        "pair of compare-exchanges",
-        "lend shared + return, 1 key",
-        "lend mut + return, 1 key",
-        "lend shared + return, per key of 512",
-        "lend mut + return, per key of 512",
-        "acquire + release, 1 key",
-    ];
-    for (name, figure) in names.iter().zip(figures) {
-        println!("{name:<38} {figure:7.2} ns  {:6.2} pairs", figure / figures[0]);
+    let names = ["pair", "loan-shared", "loan-mut", "loan-shared-512", "loan-mut-512", "own", "claims"];
+    for (name, figures) in names.into_iter().zip(figures) {
+        let least = figures.iter().copied().fold(f64::INFINITY, f64::min);
+        println!("{name}\tsteward\t{}\t{least}", median(figures));
     }
 }
