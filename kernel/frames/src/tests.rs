@@ -4,9 +4,12 @@ extern crate std;
 
 mod accounting;
 mod allocator;
+mod contents;
 mod machines;
 mod map;
 mod model;
+mod put;
+mod setup;
 mod source;
 mod threads;
 
@@ -16,7 +19,10 @@ use core::sync::atomic::AtomicU64;
 
 use steward_ledger::{Entry, ProcessId};
 
-use crate::{Contents, CpuSlot, FrameAllocator, FrameSource, MemoryMap, Needs, RawEntry, Spans, Storage, Untouched};
+use crate::{
+    Contents, CpuSlot, Frame, FrameAllocator, FrameSource, MemoryMap, Needs, Owned, RawEntry, Reservation, Spans,
+    Storage, Untouched, Use,
+};
 
 /// A frame's address.
 const fn page(number: u64) -> u64 {
@@ -82,4 +88,27 @@ const KERNEL_ITSELF: ProcessId = ProcessId::KERNEL;
 
 fn process(slot: u16) -> ProcessId {
     ProcessId::from_parts(slot, 0)
+}
+
+/// 256 + 20 frames below 4 GiB, 8 below and 8 above the border.
+fn small() -> MemoryMap {
+    map(&[
+        entry(0, 2 * MIB, USABLE),
+        entry(2 * MIB, 3 * MIB, KERNEL),
+        entry(3 * MIB, 3 * MIB + page(20), USABLE),
+        entry(4 * GIB - page(8), 4 * GIB + page(8), USABLE),
+    ])
+}
+
+fn plain(mib: u64) -> MemoryMap {
+    map(&[entry(MIB, mib * MIB, USABLE)])
+}
+
+fn take_all(frames: &Frames, reservation: &mut Reservation) -> Vec<Frame<Owned>> {
+    std::iter::from_fn(|| frames.take(reservation, KERNEL_ITSELF, Use::Tests).ok()).collect()
+}
+
+fn assert_sound(frames: &Frames) {
+    let hints = frames.check();
+    assert_eq!((hints.lost, hints.free), (0, frames.free_frames()), "{hints:?}");
 }

@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use steward_ledger::Error;
 
-use super::allocator::small;
 use super::*;
 use crate::{FIRST_FRAME, FrameRange, Owned, Refused, RegionKind, Request, Run, TakeError, Use, Zone};
 

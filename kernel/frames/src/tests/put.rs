@@ -1,0 +1,166 @@
+use steward_ledger::Error;
+
+use super::*;
+use crate::{FIRST_FRAME, FRAME_SIZE, FrameNumber, FrameRange, Request, Run};
+
+/// A machine whose entries are at hand, as the ledger has them.
+struct Ours {
+    map: MemoryMap,
+    entries: Vec<Entry>,
+    words: Vec<AtomicU64>,
+    slots: [CpuSlot; 2],
+}
+
+impl Ours {
+    fn new(map: MemoryMap) -> Self {
+        let needs = Needs::of(&Spans::of(&map), 2);
+        let entries = (0..needs.entries).map(|_| Entry::free()).collect();
+        let words = (0..needs.words).map(|_| AtomicU64::new(0)).collect();
+        Self { map, entries, words, slots: Default::default() }
+    }
+
+    fn allocator(&self) -> FrameAllocator<'_> {
+        let storage = Storage { entries: &self.entries, words: &self.words, slots: &self.slots };
+        FrameAllocator::take_over(&mut FrameSource::new(&self.map), &self.map, storage, Untouched).unwrap()
+    }
+
+    /// Frees an entry as the ledger does when its owner dies.
+    fn free(&self, index: usize) {
+        let claim = self.entries[index].claim(|_| Ok::<(), ()>(()), || {}).unwrap();
+        let word = claim.word().with_owner(0);
+        claim.commit(word);
+    }
+}
+
+/// The entry of a frame, as the ledger sees it.
+fn lend(entries: &[Entry], index: usize, shared: u32) {
+    let claim = entries[index].claim(|_| Ok::<(), ()>(()), || {}).unwrap();
+    let word = claim.word().with_shared(shared);
+    claim.commit(word);
+}
+
+#[test]
+fn a_double_free_is_an_error_and_frees_nothing_twice() {
+    let frames = allocator(&plain(4), 1);
+    let mut cpu = frames.reservation(0).unwrap();
+    let frame = frames.take(&mut cpu, KERNEL_ITSELF, Use::Tests).unwrap();
+    let twin = Frame::new(frame.number(), Use::Tests);
+    let number = frame.number();
+    frames.put(&mut cpu, KERNEL_ITSELF, frame).unwrap();
+    let refused = frames.put(&mut cpu, KERNEL_ITSELF, twin).unwrap_err();
+    assert_eq!((refused.error, refused.frame), (Error::NotOwner, number));
+    let twin = Frame::new(number, Use::Tests);
+    assert_eq!(frames.put(&mut cpu, process(0), twin).unwrap_err().error, Error::Invalid);
+    assert_eq!((frames.free_frames(), frames.memory_use().bytes("tests")), (3 * 256, Some(0)));
+    assert_sound(&frames);
+}
+
+#[test]
+fn frames_of_others_and_frames_that_do_not_exist_are_refused() {
+    let frames = allocator(&small(), 1);
+    let mut cpu = frames.reservation(0).unwrap();
+    let frame = frames.take(&mut cpu, process(7), Use::User).unwrap();
+    let refused = frames.put(&mut cpu, process(8), frame).unwrap_err();
+    assert_eq!(refused.error, Error::NotOwner);
+    frames.put_run(&mut cpu, process(7), refused.run).unwrap();
+    // A hole, the first MiB, behind everything, and the kernel's image, which nobody can give away.
+    for (number, error) in [
+        (0x500, Error::Invalid),
+        (1, Error::Invalid),
+        (FrameNumber::COUNT - 1, Error::Invalid),
+        (2 * MIB / FRAME_SIZE, Error::NotOwner),
+    ] {
+        let frame = Frame::new(FrameNumber::known(number), Use::Tests);
+        assert_eq!(frames.put(&mut cpu, KERNEL_ITSELF, frame).unwrap_err().error, error, "{number:#x}");
+        let range = FrameRange::new(number, number + 1).unwrap();
+        assert_eq!(frames.put_range(&mut cpu, KERNEL_ITSELF, range).unwrap_err().1, error, "{number:#x}");
+    }
+    assert_sound(&frames);
+}
+
+#[test]
+fn a_lent_page_that_looks_unlent_is_not_freed() {
+    let ours = Ours::new(plain(4));
+    let (entries, frames) = (&ours.entries, ours.allocator());
+    let mut cpu = frames.reservation(0).unwrap();
+    let run = frames.take_run(&mut cpu, process(5), Request::run(8, Use::User).aligned_to(8)).unwrap();
+    let third = run.range().start() + 2;
+    let index = (third - FIRST_FRAME) as usize;
+    lend(entries, index, 1);
+    let refused = frames.put_run(&mut cpu, process(5), run).unwrap_err();
+    assert_eq!((refused.error, refused.frame.as_u64()), (Error::Borrowed, third));
+    // Half of it was not given back either.
+    assert!(
+        refused
+            .run
+            .range()
+            .iter()
+            .all(|frame| { entries[(frame.as_u64() - FIRST_FRAME) as usize].word().owner() == 5 })
+    );
+    assert_eq!(frames.memory_use().bytes("user"), Some(8 * FRAME_SIZE));
+    assert_eq!(frames.order_of(FrameNumber::known(third)), Some(3), "they are as they were");
+    let mut refusals = Vec::new();
+    frames.put_bulk(&mut cpu, process(5), refused.run.into_frames(), |refused| refusals.push(refused));
+    assert_eq!(refusals.iter().map(|refused| refused.frame.as_u64()).collect::<Vec<_>>(), [third]);
+    lend(entries, index, 0);
+    frames.put_run(&mut cpu, process(5), refusals.pop().unwrap().run).unwrap();
+    assert_eq!(frames.free_frames(), 3 * 256);
+}
+
+#[test]
+fn frames_that_the_ledger_freed_come_back_once() {
+    let ours = Ours::new(plain(4));
+    let frames = ours.allocator();
+    let mut cpu = frames.reservation(0).unwrap();
+    let run = frames.take_run(&mut cpu, process(5), Request::run(100, Use::User)).unwrap();
+    let kept = FrameNumber::known(run.range().start() + 99);
+    for frame in run.range().iter().filter(|frame| *frame != kept) {
+        ours.free((frame.as_u64() - FIRST_FRAME) as usize);
+    }
+    for _ in 0..2 {
+        frames.put_freed(&mut cpu, run.range());
+        assert_eq!(frames.memory_use().bytes("user"), Some(FRAME_SIZE));
+        assert_eq!(frames.check().lost, 0);
+    }
+    frames.put_range(&mut cpu, process(5), FrameRange::new(kept.as_u64(), kept.as_u64() + 1).unwrap()).unwrap();
+    assert_eq!(frames.free_frames(), 3 * 256);
+}
+
+#[test]
+fn a_frame_that_the_ledger_freed_and_an_old_hint_found_is_counted_once() {
+    let ours = Ours::new(map(&[entry(2 * MIB, 4 * MIB, USABLE)]));
+    let frames = ours.allocator();
+    let (mut cpu, mut other) = (frames.reservation(0).unwrap(), frames.reservation(1).unwrap());
+    let frame = frames.take(&mut other, KERNEL_ITSELF, Use::Tests).unwrap();
+    frames.put(&mut other, KERNEL_ITSELF, frame).unwrap();
+    let run = frames.take_run(&mut cpu, process(5), Request::run(512, Use::User)).unwrap();
+    (0..512).for_each(|index| ours.free(index));
+    let early = frames.take(&mut other, KERNEL_ITSELF, Use::Heap).unwrap();
+    frames.put_freed(&mut cpu, run.range());
+    let account = frames.memory_use();
+    assert_eq!((account.bytes("user"), account.bytes("heap")), (Some(0), Some(FRAME_SIZE)));
+    frames.put(&mut other, KERNEL_ITSELF, early).unwrap();
+    assert_eq!((frames.free_frames(), frames.check().lost), (512, 0));
+}
+
+#[test]
+fn two_threads_that_give_back_the_same_run_do_so_once() {
+    let frames = allocator(&plain(4), 2);
+    let (mut first, mut second) = (frames.reservation(0).unwrap(), frames.reservation(1).unwrap());
+    for _ in 0..500 {
+        let run = frames.take_run(&mut first, KERNEL_ITSELF, Request::run(50, Use::Heap)).unwrap();
+        let twin = Run::new(run.range(), Use::Heap);
+        let results = std::thread::scope(|scope| {
+            let other = scope.spawn(|| frames.put_run(&mut second, KERNEL_ITSELF, twin).is_ok());
+            (frames.put_run(&mut first, KERNEL_ITSELF, run), other.join().unwrap())
+        });
+        match results {
+            (Ok(()), is_ok) => assert!(!is_ok, "both were taken back"),
+            // Each stood in the other's way: the frames are all there.
+            (Err(refused), false) => frames.put_run(&mut first, KERNEL_ITSELF, refused.run).unwrap(),
+            (Err(_), true) => {}
+        }
+        assert_eq!(frames.free_frames(), 3 * 256);
+    }
+    assert_sound(&frames);
+}
