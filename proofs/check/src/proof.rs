@@ -2,7 +2,7 @@
 //!
 //! The proof is by induction over one arbitrary key. Its state has two halves: the *fields* of its entry, which the rows
 //! of the table read and write, and the *records* (which loans and pins there are of it), which each step changes in a
-//! way of its own. The [invariants](invariants) say how the two agree, and what must never be. Each row, if its guards
+//! way of its own. The [invariants](INVARIANTS) say how the two agree, and what must never be. Each row, if its guards
 //! hold in a state in which the invariants hold, must lead to another such state.
 //!
 //! Processes, loans and pins are uninterpreted sorts: nothing limits how many there are. Each question is put to Z3 so

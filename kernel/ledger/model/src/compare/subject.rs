@@ -14,8 +14,8 @@ pub trait Subject {
     /// What stands for a pin.
     type Pin;
 
-    /// Makes a process of that slot. A ledger that chooses slots itself gives the lowest that is vacant to nobody else:
-    /// then let its adapter choose the slot, too, and answer `NoMemory` for one that is taken.
+    /// Makes a process of that slot; `NoMemory` if the slot is taken, or is no process's. If a ledger chooses slots itself,
+    /// its adapter has to see to it that it chooses this one.
     fn birth(&mut self, slot: u16, window: Window, quota: Quota) -> Result<ProcessId, Error>;
     fn die(&mut self, process: ProcessId) -> Result<(), Error>;
     fn set_window(&mut self, process: ProcessId, window: Window) -> Result<(), Error>;
