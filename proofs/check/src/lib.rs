@@ -2,7 +2,9 @@
 //!
 //! [`space`] visits every state that a few processes can reach with a few keys.
 //! [`proof`] shows by induction that the rules hold for any number of them.
+//! [`table`] makes the prover's rules of the ledger's own table.
 #![forbid(unsafe_code)]
 
 pub mod proof;
 pub mod space;
+pub mod table;
