@@ -79,6 +79,19 @@ fn frames_of_others_and_frames_that_do_not_exist_are_refused() {
 }
 
 #[test]
+fn a_frame_behind_the_last_of_a_reserved_word_is_not_taken_for_one_of_it() {
+    let frames = allocator(&map(&[entry(MIB, MIB + page(20), USABLE), entry(3 * MIB, 4 * MIB, USABLE)]), 1);
+    let mut cpu = frames.reservation(0).unwrap();
+    let held: Vec<_> = (0..20).map(|_| frames.take(&mut cpu, KERNEL_ITSELF, Use::Tests).unwrap()).collect();
+    assert!(held.iter().all(|frame| frame.number().as_u64() < FIRST_FRAME + 20), "the first word is reserved");
+    let taken = frames.take_run(&mut cpu, KERNEL_ITSELF, Request::run(30, Use::Tests)).unwrap();
+    let behind = Frame::new(FrameNumber::known(FIRST_FRAME + 20), Use::Tests);
+    assert_eq!(frames.put(&mut cpu, KERNEL_ITSELF, behind).unwrap_err().error, Error::Invalid);
+    frames.put_run(&mut cpu, KERNEL_ITSELF, taken).unwrap();
+    assert_sound(&frames);
+}
+
+#[test]
 fn a_lent_page_that_looks_unlent_is_not_freed() {
     let ours = Ours::new(plain(4));
     let (entries, frames) = (&ours.entries, ours.allocator());
