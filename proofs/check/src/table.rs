@@ -1,6 +1,6 @@
 //! The ledger's own table of transitions, in the words of the prover: one row a step, with guards and updates.
 
-use steward_ledger::{Action, Error, Role, Step as Done, TRANSITIONS, Transition, When};
+use steward_ledger::{Action, Role, Step as Done, TRANSITIONS, Transition, When};
 use steward_ledger_model::rules::{Fact, Guard, Rule, Step, Update};
 
 /// Each step of the prover, with what is asked of the ledger, and by whom.
@@ -101,6 +101,7 @@ fn updates(done: Done, action: Action, role: Role) -> &'static [Update] {
 
 #[cfg(test)]
 mod tests {
+    use steward_ledger::Error;
     use steward_ledger_model::rules::RULES;
 
     use super::*;
