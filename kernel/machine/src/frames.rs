@@ -128,6 +128,12 @@ pub fn memory_use() -> Option<MemoryUse> {
     }
 }
 
+/// What the allocator finds when it looks at every frame; nobody may take or give back meanwhile.
+#[cfg(feature = "ktest")]
+pub(crate) fn check() -> Option<steward_frames::Hints> {
+    ALLOCATOR.get().map(FrameAllocator::check)
+}
+
 /// Running out of frames on purpose.
 #[cfg(feature = "ktest")]
 pub(crate) mod shortage {

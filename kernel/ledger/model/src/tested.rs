@@ -55,8 +55,8 @@ impl Storage {
 }
 
 /// A ledger that is compared with the model. Its time passes only when [`Subject::expire`] says so.
-pub struct Tested<'l> {
-    ledger: &'l Ledger<'l>,
+pub struct Tested<'l, 's> {
+    ledger: &'l Ledger<'s>,
     effects: Noting,
 }
 
@@ -78,13 +78,13 @@ impl Effects for Noting {
     }
 }
 
-impl<'l> Tested<'l> {
+impl<'l, 's> Tested<'l, 's> {
     /// Compares this ledger, in which nothing has happened yet. The kernel accepts what any process does.
     ///
     /// # Panics
     /// When the kernel is dead, which it never is.
     #[must_use]
-    pub fn new(ledger: &'l Ledger<'l>) -> Self {
+    pub fn new(ledger: &'l Ledger<'s>) -> Self {
         ledger.set_window(ProcessId::KERNEL, Window::default()).expect("the kernel lives");
         Self { ledger, effects: Noting::default() }
     }
@@ -106,7 +106,7 @@ impl<'l> Tested<'l> {
     }
 }
 
-impl Subject for Tested<'_> {
+impl Subject for Tested<'_, '_> {
     type Pin = Pin;
 
     fn birth(&mut self, slot: u16, window: Window, quota: Quota) -> Result<ProcessId, Error> {

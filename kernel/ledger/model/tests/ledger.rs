@@ -9,7 +9,7 @@ fn options() -> Options {
 }
 
 /// Ledgers under test, in memory that is never freed.
-fn tested(setup: &Setup) -> Tested<'static> {
+fn tested(setup: &Setup) -> Tested<'static, 'static> {
     let storage: &Storage = Box::leak(Box::new(Storage::new(setup)));
     Tested::new(Box::leak(Box::new(storage.ledger())))
 }

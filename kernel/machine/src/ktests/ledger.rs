@@ -1,0 +1,4 @@
+//! The ledger where it lives: on several CPUs, over the machine's real frames, with the machine's clock.
+
+mod hammer;
+mod model;
