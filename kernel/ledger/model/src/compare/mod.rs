@@ -33,6 +33,8 @@ pub struct Options {
     pub episode: u32,
     /// Every so many steps both ledgers audit themselves, and their loans are compared one by one.
     pub audit: u32,
+    /// Every so many steps all that can be seen of both is compared; what they answer, after each.
+    pub look: u32,
     /// Whether time passes also without [`Subject::expire`].
     pub waits: bool,
     /// Whether effects find no room now and then ([`Subject::refuse_reservations`]).
@@ -47,7 +49,7 @@ impl Default for Options {
         let spans =
             vec![Extent { start: 3, count: 14 }, Extent { start: 20, count: 10 }, Extent { start: 64, count: 4 }];
         let setup = Setup::new(spans, 8, 20);
-        Self { setup, episode: 1000, audit: 50, waits: true, refusals: true, extents: 3 }
+        Self { setup, episode: 1000, audit: 50, look: 1, waits: true, refusals: true, extents: 3 }
     }
 }
 
@@ -86,6 +88,7 @@ pub fn run<S: Subject>(subject: &mut S, seed: u64, steps: u32, options: &Options
     let mut random = Random::new(seed);
     let mut statistics = Statistics::default();
     let mut pair = Pair::new(Model::new(options.setup.clone()), subject);
+    pair.look = options.look;
     let mut taken: Vec<Step> = Vec::new();
     let mut number = 0;
     let mut take = |pair: &mut Pair<'_, S>, operation, refuse, audits: bool| {

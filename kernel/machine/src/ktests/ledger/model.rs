@@ -145,12 +145,12 @@ fn agree(steps: u32, options: &Options) {
 
 #[ktest(cpus = 2, timeout = 120_000)]
 fn a_hundred_thousand_operations_of_two_cpus_by_turns_agree_with_the_model() {
-    agree(100_000, &Options { waits: false, ..Options::default() });
+    agree(100_000, &Options { waits: false, look: 8, ..Options::default() });
 }
 
 #[ktest(cpus = 2, timeout = 60_000)]
 fn operations_of_two_cpus_agree_with_the_model_where_keys_and_loans_are_scarce() {
-    let mut options = Options { waits: false, ..Options::default() };
+    let mut options = Options { waits: false, look: 8, ..Options::default() };
     options.setup.loans = 5;
     options.setup.slots = 4;
     agree(10_000, &options);
