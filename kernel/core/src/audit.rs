@@ -1,6 +1,6 @@
 //! What the kernel has in use that it must give back, for the harness to compare before and after a test.
 //!
-//! The heap and the page tables keep the frames that they took, to use them again; so those count as free. Mappings of
+//! The heap, the page tables and the ledger keep the frames that they took, to use them again; so those count as free. Mappings of
 //! device registers are for ever, by their nature, and are not counted.
 
 use steward_frames::{FRAME_SIZE, MemoryUse, Use};
@@ -45,11 +45,10 @@ const FREE: &str = "frames free or kept";
 
 const fn row(usage: Use) -> &'static str {
     match usage {
-        Use::Heap | Use::PageTables => FREE,
+        Use::Heap | Use::PageTables | Use::Ledger => FREE,
         Use::Stacks => "frames of stacks",
         Use::BootData => "frames of boot data",
         Use::Devices => "frames of devices",
-        Use::Ledger => "frames of the ledger",
         Use::User => "frames of processes",
         Use::Tests => "frames of tests",
     }
@@ -91,17 +90,18 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_the_heap_and_the_page_tables_take_for_good_are_no_leak() {
+    fn frames_that_heap_page_tables_and_ledger_take_for_good_are_no_leak() {
         let mut source = source();
         let before = balance((3, 100), &source);
         let _kept = source.take_run(Request::run(128, Use::Heap)).expect("there are frames");
+        let _slots = source.take_run(Request::run(3, Use::Ledger)).expect("there are frames");
         let _table = source.take(Use::PageTables, Zone::Any).expect("there are frames");
         assert_eq!(told(&before, &balance((3, 100), &source)), None);
     }
 
     #[test]
     fn frames_of_every_other_use_are_missed_until_they_are_given_back() {
-        for usage in [Use::Stacks, Use::BootData, Use::Devices, Use::Ledger, Use::User, Use::Tests] {
+        for usage in [Use::Stacks, Use::BootData, Use::Devices, Use::User, Use::Tests] {
             let mut source = source();
             let before = balance((0, 0), &source);
             let run = source.take_run(Request::run(5, usage)).expect("there are frames");

@@ -64,6 +64,12 @@ impl<'a> Ledger<'a> {
         self.pool.grow(slots)
     }
 
+    /// Whether [`Ledger::grow`] would add so many slots.
+    #[must_use]
+    pub fn has_room_for(&self, slots: usize) -> bool {
+        self.pool.has_room_for(slots)
+    }
+
     /// How many slots for loans there are, with or without one.
     #[must_use]
     pub fn loan_slots(&self) -> u32 {

@@ -60,6 +60,11 @@ impl<'a> Pool<'a> {
         Ok(())
     }
 
+    /// Whether so many can be added.
+    pub(crate) fn has_room_for(&self, slots: usize) -> bool {
+        slots.div_ceil(CHUNK) <= CHUNKS - *self.chunk_count.lock()
+    }
+
     /// How many slots there are.
     pub(crate) fn len(&self) -> u32 {
         self.slots.load(Relaxed)

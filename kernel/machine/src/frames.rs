@@ -17,10 +17,11 @@ use crate::{
     ledger,
     lock::Lock,
     memory::MapError,
+    shortage,
     smp::{self, MOST_CPUS},
 };
 use contents::DirectMap;
-pub(crate) use storage::filled;
+pub(crate) use storage::{fill, filled, request};
 
 /// The frames until the allocator has them; set when the page tables are built.
 static EARLY: Lock<Option<FrameSource>> = Lock::new(None);
@@ -76,8 +77,9 @@ fn with_allocator<R>(act: impl FnOnce(&FrameAllocator<'static, DirectMap>, &mut 
 /// # Errors
 /// [`MapError::OutOfFrames`] with the allocator's reason; [`MapError::TooEarly`] before the page tables are built.
 pub fn take(request: Request) -> Result<Run<Owned>, MapError> {
-    #[cfg(feature = "ktest")]
-    shortage::strike()?;
+    if shortage::strikes() {
+        return Err(MapError::OutOfFrames(TakeError::OutOfFrames));
+    }
     let taken = with_allocator(|allocator, reservation| {
         let count = u32::try_from(request.frames()).map_err(|_| TakeError::OutOfFrames)?;
         // Counted before any entry names the kernel, as the ledger asks.
@@ -132,32 +134,4 @@ pub fn memory_use() -> Option<MemoryUse> {
 #[cfg(feature = "ktest")]
 pub(crate) fn check() -> Option<steward_frames::Hints> {
     ALLOCATOR.get().map(FrameAllocator::check)
-}
-
-/// Running out of frames on purpose.
-#[cfg(feature = "ktest")]
-pub(crate) mod shortage {
-    use core::sync::atomic::{AtomicU64, Ordering};
-
-    use steward_frames::TakeError;
-
-    use crate::memory::MapError;
-
-    /// How many more requests are met, and one more that is not; 0 for all.
-    static LEFT: AtomicU64 = AtomicU64::new(0);
-
-    /// From now on so many requests for frames are met, and the one after them is not.
-    pub(crate) fn after(met: u64) {
-        LEFT.store(met + 1, Ordering::Relaxed);
-    }
-
-    /// No request fails any more that need not. Whether one did since [`after`].
-    pub(crate) fn end() -> bool {
-        LEFT.swap(0, Ordering::Relaxed) == 0
-    }
-
-    pub(super) fn strike() -> Result<(), MapError> {
-        let left = LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        if left == Ok(1) { Err(MapError::OutOfFrames(TakeError::OutOfFrames)) } else { Ok(()) }
-    }
 }

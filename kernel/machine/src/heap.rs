@@ -1,6 +1,9 @@
 //! The kernel's heap: the `talc` allocator over frames of the direct map, until the kernel has slabs of its own.
 
-use core::alloc::{GlobalAlloc, Layout};
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    ptr::null_mut,
+};
 
 use steward_frames::{Request, Use};
 use talc::{
@@ -10,7 +13,7 @@ use talc::{
 };
 use x86_64::instructions::interrupts::without_interrupts;
 
-use crate::{frames, layout::PAGE_BYTES, memory};
+use crate::{frames, layout::PAGE_BYTES, memory, shortage};
 
 /// Least that the heap grows by: 512 KiB.
 const STEP_FRAMES: u64 = 128;
@@ -43,7 +46,7 @@ struct Heap(TalcLock<spin::Mutex<()>, Frames>);
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller vouches for the layout's size.
-        without_interrupts(|| unsafe { self.0.alloc(layout) })
+        without_interrupts(|| if shortage::strikes() { null_mut() } else { unsafe { self.0.alloc(layout) } })
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -53,12 +56,14 @@ unsafe impl GlobalAlloc for Heap {
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as for `alloc`, whose caller asks for no more than this one.
-        without_interrupts(|| unsafe { self.0.alloc_zeroed(layout) })
+        without_interrupts(|| if shortage::strikes() { null_mut() } else { unsafe { self.0.alloc_zeroed(layout) } })
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         // SAFETY: the caller vouches for the block, its layout, and that `bytes` is a size.
-        without_interrupts(|| unsafe { self.0.realloc(block, layout, bytes) })
+        without_interrupts(|| {
+            if shortage::strikes() { null_mut() } else { unsafe { self.0.realloc(block, layout, bytes) } }
+        })
     }
 }
 

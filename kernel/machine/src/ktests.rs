@@ -7,6 +7,7 @@ mod exceptions;
 mod ledger;
 mod paging;
 mod shootdown;
+mod shortage;
 mod smp;
 mod tables;
 mod time;

@@ -2,10 +2,13 @@
 
 use spin::Once;
 use steward_frames::{FrameRange, FrameSource, Spans};
-use steward_ledger::{Account, Clock, Effects, Entry, Extent, Instant, Ledger, LoanSlot, Span, Table};
+use steward_ledger::{
+    Account, Change, Clock, Effects, Entry, Error, Extent, Instant, Ledger, LoanSlot, ProcessId, Quota, Span, Table,
+    Window,
+};
 use x86_64::instructions::interrupts::without_interrupts;
 
-use crate::{clock, frames, memory::MapError, smp, timer::TICK_HZ};
+use crate::{clock, frames, lock::Lock, memory::MapError, shortage, smp, timer::TICK_HZ};
 
 /// Most stretches of memory that have entries of their own.
 const MOST_SPANS: usize = steward_frames::MAX_REGIONS;
@@ -23,6 +26,10 @@ const LONGEST_STEP: u64 = NANOSECONDS;
 
 static SPANS: Once<heapless::Vec<Span, MOST_SPANS>> = Once::new();
 static LEDGER: Once<Ledger<'static>> = Once::new();
+/// Held while room for loans is added.
+///
+/// Lock order: before those of [`frames`].
+static GROWING: Lock<()> = Lock::new(());
 /// Time for deadlines.
 static CLOCK: Once<Clock> = Once::new();
 
@@ -77,11 +84,37 @@ pub fn with<R>(act: impl FnOnce(&Ledger<'static>) -> R) -> R {
     without_interrupts(|| act(ledger))
 }
 
+/// A new process.
+///
+/// # Errors
+/// [`Error::NoMemory`] when there are as many as there can be.
+pub fn admit(quota: Quota, window: Window) -> Result<ProcessId, Error> {
+    if shortage::strikes() { Err(Error::NoMemory) } else { with(|ledger| ledger.admit(quota, window)) }
+}
+
+/// Makes room for so many more loans at least, for good.
+///
+/// # Errors
+/// [`Error::NoMemory`] when there are no frames for that, or the ledger can have no more.
+pub fn grow(loans: usize) -> Result<(), Error> {
+    let _growing = GROWING.lock();
+    if !with(|ledger| ledger.has_room_for(loans)) {
+        return Err(Error::NoMemory);
+    }
+    let run = frames::take(frames::request::<LoanSlot>(loans)).map_err(|_| Error::NoMemory)?;
+    let slots = frames::fill(run, loans, LoanSlot::new);
+    with(|ledger| ledger.grow(slots)).inspect_err(|_| unreachable!("the ledger grows nowhere else"))
+}
+
 /// What the kernel does along with changes of the ledger.
 #[derive(Debug)]
 pub struct Kernel;
 
 impl Effects for Kernel {
+    fn reserve(&mut self, _: &Change<'_>) -> Result<(), Error> {
+        if shortage::strikes() { Err(Error::NoMemory) } else { Ok(()) }
+    }
+
     fn freed(&mut self, keys: Extent) {
         let frames = FrameRange::new(keys.start as u64, (keys.start + keys.count) as u64);
         frames::put_freed(frames.expect("keys of the table are numbers of frames"));

@@ -33,6 +33,7 @@ pub mod power;
 pub mod screen;
 mod segments;
 pub mod serial;
+mod shortage;
 pub mod smp;
 pub mod stack;
 mod start;

@@ -117,14 +117,40 @@ fn map_page(tables: &mut TablesInForce, page: u64, frame: u64, flags: PageTableF
 /// as long as it is mapped.
 ///
 /// # Errors
-/// [`MapError`]; pages mapped before the failing one stay mapped, so the frames are lost, which harms nobody.
+/// [`MapError`]; nothing is mapped then.
 pub(crate) fn map_run(address: u64, run: &Run<Owned>) -> Result<(), MapError> {
     let mut tables = TABLES.lock();
     let tables = tables.as_mut().ok_or(MapError::TooEarly)?;
-    for (page, frame) in (address..).step_by(PAGE_BYTES as usize).zip(run.range().iter()) {
-        map_page(tables, page, frame.start().as_u64(), build::DATA)?;
+    let (first, bytes) = (run.range().start_address(), run.range().bytes());
+    map_all(tables, address, first, bytes, build::DATA)
+}
+
+/// Maps `bytes` of physical memory from `physical` to `address`; all or nothing. The page tables that this took stay.
+fn map_all(
+    tables: &mut TablesInForce,
+    address: u64,
+    physical: u64,
+    bytes: u64,
+    flags: PageTableFlags,
+) -> Result<(), MapError> {
+    (0..bytes).step_by(PAGE_BYTES as usize).try_for_each(|offset| {
+        let mapped = map_page(tables, address + offset, physical + offset, flags);
+        mapped.inspect_err(|_| _ = unmap_all(tables, address, offset / PAGE_BYTES))
+    })
+}
+
+/// Takes `pages` pages out, up to the first that is not mapped, on all CPUs; how many that were.
+fn unmap_all(tables: &mut TablesInForce, address: u64, pages: u64) -> u64 {
+    let mut gone = 0;
+    for page in (address..).step_by(PAGE_BYTES as usize).take(pages as usize) {
+        let page = Page::<Size4KiB>::containing_address(VirtAddr::new(page));
+        let Ok((_, not_yet)) = tables.unmap(page) else { break };
+        // All of them at once, below.
+        not_yet.ignore();
+        gone += 1;
     }
-    Ok(())
+    shootdown::flush(tables, address, gone);
+    gone
 }
 
 /// Maps the page at this physical address, which no window of the kernel's has, to itself: readable and executable, not
@@ -146,16 +172,7 @@ pub(crate) fn map_identity(physical: u64) -> Result<(), MapError> {
 pub(crate) fn unmap(address: u64, pages: u64) -> Result<(), MapError> {
     let mut tables = TABLES.lock();
     let tables = tables.as_mut().ok_or(MapError::TooEarly)?;
-    let mut gone = 0;
-    for page in (address..).step_by(PAGE_BYTES as usize).take(pages as usize) {
-        let page = Page::<Size4KiB>::containing_address(VirtAddr::new(page));
-        let Ok((_, not_yet)) = tables.unmap(page) else { break };
-        // All of them at once, below.
-        not_yet.ignore();
-        gone += 1;
-    }
-    shootdown::flush(tables, address, gone);
-    if gone == pages { Ok(()) } else { Err(MapError::NotMapped) }
+    if unmap_all(tables, address, pages) == pages { Ok(()) } else { Err(MapError::NotMapped) }
 }
 
 /// End of `bytes` from `physical`, when this CPU has such addresses.
@@ -192,10 +209,8 @@ pub(crate) fn map_device(physical: u64, bytes: u64) -> Result<u64, MapError> {
     if end - first > DEVICES + DEVICES_BYTES - start {
         return Err(MapError::WindowFull);
     }
+    map_all(tables, start, first, end - first, build::DEVICE)?;
     *next += end - first;
-    for offset in (0..end - first).step_by(PAGE_BYTES as usize) {
-        map_page(tables, start + offset, first + offset, build::DEVICE)?;
-    }
     Ok(start + (physical - first))
 }
 

@@ -36,14 +36,24 @@ impl Stack {
         let bytes = bytes.next_multiple_of(PAGE_BYTES);
         assert!(bytes <= STACK_SLOT_BYTES - PAGE_BYTES, "a stack of {bytes} bytes does not fit its slot");
         let frames = frames::take(Request::run(bytes / PAGE_BYTES, Use::Stacks))?;
-        let slot = NEXT_SLOT.fetch_add(1, Ordering::Relaxed);
-        if slot >= STACK_SLOTS {
-            return Err(MapError::WindowFull);
+        match Self::place(bytes, &frames) {
+            // INVARIANT: a slot has one stack at a time, and the stack lies at the slot's upper end.
+            Ok(bottom) => Ok(Self { bottom, bytes, frames }),
+            Err(error) => {
+                frames::give_back(frames).expect("they were just taken, and nobody has borrowed them");
+                Err(error)
+            }
         }
+    }
+
+    /// Maps the frames in a slot of their own; gives the lowest address.
+    fn place(bytes: u64, frames: &Run<Owned>) -> Result<u64, MapError> {
+        let next = |slot| (slot < STACK_SLOTS).then_some(slot + 1);
+        let slot = NEXT_SLOT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let slot = slot.map_err(|_| MapError::WindowFull)?;
         let bottom = STACKS + (slot + 1) * STACK_SLOT_BYTES - bytes;
-        memory::map_run(bottom, &frames)?;
-        // INVARIANT: a slot has one stack at a time, and the stack lies at the slot's upper end.
-        Ok(Self { bottom, bytes, frames })
+        memory::map_run(bottom, frames).inspect_err(|_| give_slot_back(slot))?;
+        Ok(bottom)
     }
 
     /// Gives the stack's frames back, and its slot if it is the newest; other slots are not used again. Whoever runs on a
@@ -53,9 +63,7 @@ impl Stack {
     /// [`MapError::NotMapped`] when the stack was not as it was made, or its frames are not taken back.
     pub fn give_back(self) -> Result<(), MapError> {
         memory::unmap(self.bottom, self.bytes / PAGE_BYTES)?;
-        let slot = (self.bottom - STACKS) / STACK_SLOT_BYTES;
-        // Fails when there is a newer slot, and then the slot is used up.
-        let _ = NEXT_SLOT.compare_exchange(slot + 1, slot, Ordering::Relaxed, Ordering::Relaxed);
+        give_slot_back((self.bottom - STACKS) / STACK_SLOT_BYTES);
         frames::give_back(self.frames).map_err(|_| MapError::NotMapped)
     }
 
@@ -70,6 +78,11 @@ impl Stack {
     pub const fn bottom(&self) -> u64 {
         self.bottom
     }
+}
+
+fn give_slot_back(slot: u64) {
+    // Fails when there is a newer slot, and then the slot is used up.
+    let _ = NEXT_SLOT.compare_exchange(slot + 1, slot, Ordering::Relaxed, Ordering::Relaxed);
 }
 
 /// Whether `address` lies in the guard of some stack: a fault there is a stack overflow.

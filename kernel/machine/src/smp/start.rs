@@ -81,8 +81,9 @@ pub(crate) fn try_to_start(map: &MemoryMap, ids: &[u32], first: usize, patience_
     // SAFETY: `low_page` gives memory that the map calls usable, which the frame source leaves alone below 1 MiB, and the
     // direct map shows all such memory; the register has just been found to be mapped.
     unsafe { trampoline::place(page, enter, apic_id_register, STACKS.as_ptr() as u64) }?;
-    memory::map_identity(page).map_err(|_| "its first page cannot be mapped")?;
     let mut candidates = Vec::new();
+    candidates.try_reserve_exact(ids.len()).map_err(|_| "there is no memory for the list of them")?;
+    memory::map_identity(page).map_err(|_| "its first page cannot be mapped")?;
     for (&apic_id, number) in ids.iter().zip(first..) {
         let Some(index) = CpuIndex::new(number) else { break };
         match Candidate::prepare(apic_id, index) {
@@ -117,8 +118,7 @@ struct Candidate {
 
 impl Candidate {
     fn prepare(apic_id: u32, index: CpuIndex) -> Result<Self, MapError> {
-        let exception = || Stack::new(EXCEPTION_STACK_BYTES);
-        let stacks = [Stack::new(MAIN_STACK_BYTES)?, exception()?, exception()?, exception()?];
+        let stacks = Self::stacks()?;
         let [main, exceptions @ ..] = &stacks;
         for (place, stack) in EXCEPTION_STACKS[index.as_usize()].iter().zip(exceptions) {
             place.store(stack.top(), Ordering::Relaxed);
@@ -127,6 +127,24 @@ impl Candidate {
         // Release: pairs with the Acquire in `enter`, where the CPU finds what was prepared for it.
         STACKS[apic_id as usize].store(main.top(), Ordering::Release);
         Ok(Self { apic_id, index, stacks })
+    }
+
+    /// Its stacks, all or none.
+    fn stacks() -> Result<[Stack; 1 + Ist::ALL.len()], MapError> {
+        let mut made = heapless::Vec::<Stack, { 1 + Ist::ALL.len() }>::new();
+        for bytes in [MAIN_STACK_BYTES].into_iter().chain([EXCEPTION_STACK_BYTES; Ist::ALL.len()]) {
+            match Stack::new(bytes) {
+                Ok(stack) => made.push(stack).expect("there is room for each"),
+                Err(error) => {
+                    // The newest first, so that its slot can be used again.
+                    while let Some(stack) = made.pop() {
+                        stack.give_back().expect("it is as it was made");
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(made.into_array().expect("all of them were made"))
     }
 
     fn is_up(&self) -> bool {
