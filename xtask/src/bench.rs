@@ -17,6 +17,7 @@ use crate::preflight::{self, Consent};
 use crate::workspace::{BARE_METAL, Workspace};
 
 mod boot;
+mod costs;
 mod cpio;
 mod frames;
 mod isolation;
@@ -82,6 +83,9 @@ Benchmarks:
   LINUX
        a shell command on Debian's Linux, in a fork of a machine that was booted
        once, beside booting one for each, on q35 and microvm
+  COSTS
+       instructions of each operation of the ledger and the frame allocator, in
+       a machine that counts them
   KTAP
        reading logs of 100 MB with results of tests
 
@@ -144,6 +148,7 @@ const BENCHES: &[Bench] = &[
     Bench { id: "P11", run: frames::metadata },
     Bench { id: "P16", run: size::run },
     Bench { id: "LINUX", run: linux::run },
+    Bench { id: "COSTS", run: costs::run },
     Bench { id: "KTAP", run: ktap::run },
 ];
 const P1: &str = "P1";
@@ -225,6 +230,7 @@ mod tests {
     fn benchmarks_are_chosen_by_id_each_once() {
         assert_eq!(ids(&["P16", "p3", "P16"]).unwrap(), ["P16", "P3"]);
         assert_eq!(ids(&[]).unwrap(), ["P1", "P2", "P3", "P4", "P5", "P6", "P11", "P16", "LINUX", "KTAP"]);
+        assert_eq!(ids(&[]).unwrap(), ["P1", "P2", "P3", "P16", "LINUX", "COSTS", "KTAP"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Times how long a fresh QEMU takes until its guest has written something on COM1.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{PipeWriter, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -46,9 +46,42 @@ pub fn time_to_marker(emulator: &Emulator, machine: &str, guest: &Guest, interru
     time.with_context(|| format!("{} on {machine}", guest.name))
 }
 
+/// Boots the guest and talks to it; gives what it wrote until the marker. QEMU is then killed. `answer` gets all that it
+/// has written so far, each time when there is more, and its keyboard, which is COM1.
+///
+/// # Errors
+/// As [`time_to_marker`], and what `answer` says.
+pub fn converse(
+    emulator: &Emulator,
+    machine: &str,
+    guest: &Guest,
+    interrupts: &Interrupts,
+    mut answer: impl FnMut(&[u8], &mut PipeWriter) -> std::io::Result<()>,
+) -> Result<Vec<u8>> {
+    let (keys, mut keyboard) = std::io::pipe()?;
+    let mut command = command(emulator.program(), machine, guest);
+    command.stdin(keys);
+    let heard = listen(command, guest.marker, guest.limit, |seen| answer(seen, &mut keyboard));
+    if let Some(signal) = interrupts.signal() {
+        bail!("interrupted by signal {signal}");
+    }
+    Ok(heard.with_context(|| format!("{} on {machine}", guest.name))?.1)
+}
+
 fn time(mut command: Command, marker: &str, limit: Duration) -> Result<Duration> {
+    command.stdin(Stdio::null());
+    Ok(listen(command, marker, limit, |_| Ok(()))?.0)
+}
+
+/// Time from the start to the end of the marker, and what came until then.
+fn listen(
+    mut command: Command,
+    marker: &str,
+    limit: Duration,
+    mut hear: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> Result<(Duration, Vec<u8>)> {
     let (mut reader, writer) = std::io::pipe()?;
-    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    command.stdout(writer.try_clone()?).stderr(writer);
     let (sender, receiver) = channel();
     let start = Instant::now();
     let mut process = Process::spawn(command).context("cannot start QEMU")?;
@@ -68,6 +101,9 @@ fn time(mut command: Command, marker: &str, limit: Duration) -> Result<Duration>
                 if contains(&seen, marker.as_bytes()) {
                     break Ok(when.duration_since(start));
                 }
+                if let Err(error) = hear(&seen) {
+                    break Err(format!("it takes no input: {error}"));
+                }
             }
             Err(RecvTimeoutError::Timeout) => break Err(format!("no `{marker}` within {} s", limit.as_secs())),
             Err(RecvTimeoutError::Disconnected) => break Err(format!("QEMU ended without `{marker}`")),
@@ -77,7 +113,10 @@ fn time(mut command: Command, marker: &str, limit: Duration) -> Result<Duration>
     process.kill()?;
     // It ends with the pipe, whose last writer was just killed.
     let _ = listener.join();
-    outcome.or_else(|why| bail!("{why}; it wrote:\n{}", tail(&seen)))
+    match outcome {
+        Ok(time) => Ok((time, seen)),
+        Err(why) => bail!("{why}; it wrote:\n{}", tail(&seen)),
+    }
 }
 
 fn contains(bytes: &[u8], marker: &[u8]) -> bool {

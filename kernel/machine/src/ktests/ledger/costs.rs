@@ -110,7 +110,7 @@ fn of_deaths(costs: &mut Costs, ledger: &Ledger<'_>, pages: u64) {
     let lent = frames::take(Request::one(Use::Tests)).expect("there are frames");
     for _ in 0..ROUNDS {
         let owned = frames::take(Request::run(pages, Use::Tests)).expect("there are frames");
-        let dying = costs.of("admit", process);
+        let dying = process();
         ledger.transfer(ProcessId::KERNEL, dying, &[keys(&owned)], &mut Kernel).expect("the kernel has them");
         let terms = Terms::firm(Kind::Shared);
         ledger.lend(ProcessId::KERNEL, dying, &[keys(&lent)], terms, &mut Kernel).expect("it is free");
