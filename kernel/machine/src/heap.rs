@@ -45,8 +45,11 @@ struct Heap(TalcLock<spin::Mutex<()>, Frames>);
 // SAFETY: each call is passed on as it is to an allocator that keeps the trait's contract.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if shortage::strikes() {
+            return null_mut();
+        }
         // SAFETY: the caller vouches for the layout's size.
-        without_interrupts(|| if shortage::strikes() { null_mut() } else { unsafe { self.0.alloc(layout) } })
+        without_interrupts(|| unsafe { self.0.alloc(layout) })
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -55,15 +58,19 @@ unsafe impl GlobalAlloc for Heap {
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if shortage::strikes() {
+            return null_mut();
+        }
         // SAFETY: as for `alloc`, whose caller asks for no more than this one.
-        without_interrupts(|| if shortage::strikes() { null_mut() } else { unsafe { self.0.alloc_zeroed(layout) } })
+        without_interrupts(|| unsafe { self.0.alloc_zeroed(layout) })
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        if shortage::strikes() {
+            return null_mut();
+        }
         // SAFETY: the caller vouches for the block, its layout, and that `bytes` is a size.
-        without_interrupts(|| {
-            if shortage::strikes() { null_mut() } else { unsafe { self.0.realloc(block, layout, bytes) } }
-        })
+        without_interrupts(|| unsafe { self.0.realloc(block, layout, bytes) })
     }
 }
 
