@@ -5,9 +5,12 @@
 //! loads and stores; making a frame its owner's is one compare-exchange on the entry, and so is making it free.
 
 mod ahead;
+mod atomic;
 mod bitmap;
 mod bulk;
 mod check;
+#[cfg(test)]
+mod interleavings;
 mod put;
 mod reservation;
 mod runs;
@@ -84,15 +87,12 @@ impl<C: Contents> FrameAllocator<'_, C> {
         let slot = &self.slots[reservation.cpu];
         let note = Note::taken(usage, 0);
         loop {
-            let bits = slot.bits();
-            if bits == 0 {
+            let Some(bit) = slot.bits.next() else {
                 if self.refill(reservation) {
                     continue;
                 }
                 return self.take_under_pressure(reservation, owner, usage);
-            }
-            slot.set_bits(bits & (bits - 1));
-            let bit = bits.trailing_zeros();
+            };
             // A frame that is not free any more was taken from the reservation by somebody in need.
             if let Ok(before) = tracking::acquire(&self.entries[reservation.entry_of(bit)], owner.slot(), note) {
                 let number = reservation.first + u64::from(bit);
@@ -170,23 +170,16 @@ impl<C: Contents> FrameAllocator<'_, C> {
 
     /// Reserves the first word of an area, going round from one, that has free frames.
     fn reserve_in(&self, reservation: &mut Reservation, area: usize, from: usize) -> bool {
-        let words = (from..AREA_WORDS).chain(0..from).map(|word| area * AREA_WORDS + word);
-        for word in words {
-            let bits = self.bitmap.take(word);
-            if bits != 0 {
-                if reservation.tracked == 0 || word != reservation.word {
-                    let place = self.spans.word(word);
-                    (reservation.first, reservation.entry, reservation.tracked) =
-                        (place.first, place.entry, place.tracked);
-                    reservation.word = word;
-                }
-                let slot = &self.slots[reservation.cpu];
-                slot.set_word(word);
-                slot.set_bits(bits);
-                return true;
-            }
+        let Some((word, bits)) = self.bitmap.take_in(area, from) else { return false };
+        if reservation.tracked == 0 || word != reservation.word {
+            let place = self.spans.word(word);
+            (reservation.first, reservation.entry, reservation.tracked) = (place.first, place.entry, place.tracked);
+            reservation.word = word;
         }
-        false
+        let slot = &self.slots[reservation.cpu];
+        slot.set_word(word);
+        slot.set_bits(bits);
+        true
     }
 
     /// How many frames are free, those in reservations included. While others take and give back, about so many.

@@ -8,13 +8,13 @@ use core::sync::atomic::{
     Ordering::{AcqRel, Relaxed, SeqCst},
 };
 
-use super::spans::AREA_WORDS;
+use super::{atomic::Cell, spans::AREA_WORDS};
 
 /// A set of areas.
 #[derive(Debug)]
-pub(crate) struct Set<'a>(&'a [AtomicU64]);
+pub(crate) struct Set<'a, W = AtomicU64>(&'a [W]);
 
-impl Set<'_> {
+impl<W: Cell> Set<'_, W> {
     pub(crate) fn has(&self, area: usize) -> bool {
         // SeqCst: see `Bitmap::put`.
         self.0[area / 64].load(SeqCst) >> (area % 64) & 1 != 0
@@ -22,12 +22,12 @@ impl Set<'_> {
 
     /// Puts the area in; false when it was in already.
     pub(crate) fn insert(&self, area: usize) -> bool {
-        !self.has(area) && self.0[area / 64].fetch_or(1 << (area % 64), SeqCst) >> (area % 64) & 1 == 0
+        !self.has(area) && self.0[area / 64].set(1 << (area % 64), SeqCst) >> (area % 64) & 1 == 0
     }
 
     pub(crate) fn remove(&self, area: usize) {
         if self.has(area) {
-            self.0[area / 64].fetch_and(!(1 << (area % 64)), SeqCst);
+            self.0[area / 64].clear(1 << (area % 64), SeqCst);
         }
     }
 }
@@ -44,25 +44,27 @@ pub(crate) enum Wanted {
 }
 
 #[derive(Debug)]
-pub(crate) struct Bitmap<'a> {
-    words: &'a [AtomicU64],
+pub(crate) struct Bitmap<'a, W = AtomicU64> {
+    words: &'a [W],
     /// Areas with a set bit. One may be missing while an operation is under way.
-    pub(crate) some: Set<'a>,
+    pub(crate) some: Set<'a, W>,
     /// Areas with all bits set, likewise; some may be stale.
-    pub(crate) whole: Set<'a>,
+    pub(crate) whole: Set<'a, W>,
     /// Areas that CPUs have their reservations in.
-    pub(crate) reserved: Set<'a>,
+    pub(crate) reserved: Set<'a, W>,
 }
 
-impl<'a> Bitmap<'a> {
+impl Bitmap<'_> {
     /// How many words a bitmap of so many areas takes.
     pub(crate) const fn words_for(areas: usize) -> usize {
         areas * AREA_WORDS + 3 * areas.div_ceil(64)
     }
+}
 
+impl<'a, W: Cell> Bitmap<'a, W> {
     /// A bitmap of so many areas in words that are zero; `None` when they are too few.
-    pub(crate) fn new(storage: &'a [AtomicU64], areas: usize) -> Option<Self> {
-        let (words, sets) = storage.get(..Self::words_for(areas))?.split_at(areas * AREA_WORDS);
+    pub(crate) fn new(storage: &'a [W], areas: usize) -> Option<Self> {
+        let (words, sets) = storage.get(..Bitmap::words_for(areas))?.split_at(areas * AREA_WORDS);
         let (some, rest) = sets.split_at(areas.div_ceil(64));
         let (whole, reserved) = rest.split_at(areas.div_ceil(64));
         Some(Self { words, some: Set(some), whole: Set(whole), reserved: Set(reserved) })
@@ -78,7 +80,7 @@ impl<'a> Bitmap<'a> {
         // Release: pairs with the Acquire in `clear`, which must see the entries of these frames as they are now.
         // SeqCst, here and in the sets: pairs with `emptied`. Either that sees the bits, or this sees the area gone. What
         // the word was before is not asked for, because that would cost a loop.
-        self.words[word].fetch_or(bits, SeqCst);
+        self.words[word].set(bits, SeqCst);
         let area = word / AREA_WORDS;
         if !self.some.has(area) {
             self.some.insert(area);
@@ -108,10 +110,26 @@ impl<'a> Bitmap<'a> {
         bits
     }
 
+    /// Takes the first word of an area, going round from one of its words, that has a set bit. Gives the word's index, and
+    /// its bits.
+    pub(crate) fn take_in(&self, area: usize, from: usize) -> Option<(usize, u64)> {
+        let mut words = (from..AREA_WORDS).chain(0..from).map(|word| area * AREA_WORDS + word);
+        words.find_map(|word| Some((word, self.take(word))).filter(|(_, bits)| *bits != 0))
+    }
+
+    /// Clears the bit of a frame that was found not to be free. `is_free` looks at the frame again.
+    pub(crate) fn drop_stale(&self, word: usize, bit: u64, is_free: impl FnOnce() -> bool) {
+        self.clear(word, bit);
+        // If its owner has set the bit before it was cleared, the entry is free by now.
+        if is_free() {
+            self.put(word, bit);
+        }
+    }
+
     /// Takes bits away.
     pub(crate) fn clear(&self, word: usize, bits: u64) {
         // Acquire: pairs with the Release in `put`.
-        self.words[word].fetch_and(!bits, AcqRel);
+        self.words[word].clear(bits, AcqRel);
         self.broken(word / AREA_WORDS);
     }
 
@@ -141,7 +159,7 @@ impl<'a> Bitmap<'a> {
         let mut area = from;
         while area < end {
             let index = area / 64;
-            let load = |set: &Set<'_>| set.0[index].load(Relaxed);
+            let load = |set: &Set<'_, W>| set.0[index].load(Relaxed);
             let found = match wanted {
                 Wanted::Partial => load(&self.some) & !load(&self.whole) & !load(&self.reserved),
                 Wanted::Whole => load(&self.whole) & !load(&self.reserved),
@@ -156,7 +174,7 @@ impl<'a> Bitmap<'a> {
         None
     }
 
-    fn area(&self, area: usize) -> &[AtomicU64] {
+    fn area(&self, area: usize) -> &[W] {
         &self.words[area * AREA_WORDS..][..AREA_WORDS]
     }
 

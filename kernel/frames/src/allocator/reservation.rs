@@ -5,7 +5,35 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
+use super::atomic::Cell;
 use crate::Use;
+
+/// Bits of a reserved word. Only the CPU that has reserved it writes.
+#[derive(Debug, Default)]
+pub(crate) struct Bits<W = AtomicU64>(pub(crate) W);
+
+impl<W: Cell> Bits<W> {
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, bits: u64) {
+        self.0.store(bits, Relaxed);
+    }
+
+    /// Takes the lowest bit; gives its number.
+    #[inline]
+    pub(crate) fn next(&self) -> Option<u32> {
+        let bits = self.get();
+        if bits == 0 {
+            return None;
+        }
+        self.set(bits & (bits - 1));
+        Some(bits.trailing_zeros())
+    }
+}
 
 /// A CPU's part of the allocator's memory; zeroed, it is ready to use.
 ///
@@ -15,7 +43,7 @@ use crate::Use;
 #[repr(C, align(64))]
 pub struct CpuSlot {
     /// Frames of the word that the CPU has reserved and that are free, as far as it knows.
-    bits: AtomicU64,
+    pub(crate) bits: Bits,
     /// Index of that word.
     word: AtomicU32,
     /// Whether there is a `Reservation`.
@@ -31,7 +59,7 @@ impl CpuSlot {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            bits: AtomicU64::new(0),
+            bits: Bits(AtomicU64::new(0)),
             word: AtomicU32::new(0),
             held: AtomicBool::new(false),
             taken: [const { AtomicU32::new(0) }; Use::ALL.len()],
@@ -40,12 +68,12 @@ impl CpuSlot {
 
     #[inline]
     pub(crate) fn bits(&self) -> u64 {
-        self.bits.load(Relaxed)
+        self.bits.get()
     }
 
     #[inline]
     pub(crate) fn set_bits(&self, bits: u64) {
-        self.bits.store(bits, Relaxed);
+        self.bits.set(bits);
     }
 
     /// The reserved word and its bits. The two may not belong together.

@@ -202,11 +202,7 @@ impl<C: Contents> FrameAllocator<'_, C> {
     /// Clears a bit in the bitmap that said of a frame that it is free.
     fn drop_stale(&self, span: &Span, number: u64) {
         let place = span.place(number);
-        self.bitmap.clear(place.word, 1 << place.bit);
-        // If its owner has set the bit before it was cleared, the entry is free by now.
-        if self.entries[place.entry].word().owner() == 0 {
-            self.bitmap.put(place.word, 1 << place.bit);
-        }
+        self.bitmap.drop_stale(place.word, 1 << place.bit, || self.entries[place.entry].word().owner() == 0);
     }
 
     /// Whether so many frames of a zone are free.

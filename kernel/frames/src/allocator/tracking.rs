@@ -2,7 +2,7 @@
 
 use core::hint::spin_loop;
 
-use steward_ledger::{Entry, Error, ProcessId, Word};
+use steward_ledger::{Claim, Entry, Error, ProcessId, Word};
 
 use crate::Use;
 
@@ -12,6 +12,49 @@ const FIELD: u64 = 0xf;
 
 /// While a frame is in transit, its eight bits stand here. Only audits use these, and nothing is in transit during one.
 const TRANSIT_SHIFT: u32 = 40;
+
+/// What taking and giving back need of an entry, so that a model checker can put its own in place of it.
+pub(crate) trait Key {
+    /// As [`Entry::claim`].
+    fn seize<E>(&self, rule: impl Fn(Word) -> Result<(), E>) -> Result<impl Seized, E>;
+}
+
+/// What they need of a [`Claim`].
+pub(crate) trait Seized {
+    fn word(&self) -> Word;
+    fn note(&self) -> u64;
+    fn set_note(&self, note: u64);
+    fn commit(self, word: Word);
+}
+
+impl Key for Entry {
+    #[inline]
+    fn seize<E>(&self, rule: impl Fn(Word) -> Result<(), E>) -> Result<impl Seized, E> {
+        self.claim(rule, spin_loop)
+    }
+}
+
+impl Seized for Claim<'_> {
+    #[inline]
+    fn word(&self) -> Word {
+        Self::word(self)
+    }
+
+    #[inline]
+    fn note(&self) -> u64 {
+        Self::note(self)
+    }
+
+    #[inline]
+    fn set_note(&self, note: u64) {
+        Self::set_note(self, note);
+    }
+
+    #[inline]
+    fn commit(self, word: Word) {
+        Self::commit(self, word);
+    }
+}
 
 /// Whether frames can be owned by that process.
 #[inline]
@@ -75,6 +118,11 @@ impl Note {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+
     fn may_leave(self, has_token: bool) -> bool {
         match self.purpose() {
             Purpose::Fixed | Purpose::Transit => false,
@@ -110,9 +158,9 @@ const _: () = assert!(Use::ALL.len() < 0xd);
 
 /// Makes a free frame `owner`'s. Gives the note that it had.
 #[inline]
-pub(crate) fn acquire(entry: &Entry, owner: u16, note: Note) -> Result<Note, Error> {
+pub(crate) fn acquire(entry: &impl Key, owner: u16, note: Note) -> Result<Note, Error> {
     let is_free = |word: Word| if word.owner() == 0 { Ok(()) } else { Err(Error::AlreadyOwned) };
-    let claim = entry.claim(is_free, spin_loop)?;
+    let claim = entry.seize(is_free)?;
     let before = Note(claim.note());
     claim.set_note(note.0);
     let word = claim.word().with_owner(owner);
@@ -123,8 +171,13 @@ pub(crate) fn acquire(entry: &Entry, owner: u16, note: Note) -> Result<Note, Err
 /// Makes a frame of `giver`'s free, once `empty` has said with which note. Gives the note that it had. Frames that were
 /// taken early and are not listed leave only with a token, which `has_token` says is there.
 #[inline]
-pub(crate) fn release(entry: &Entry, giver: u16, has_token: bool, empty: impl FnOnce() -> Note) -> Result<Note, Error> {
-    let claim = entry.claim(|word| may_leave(word, giver), spin_loop)?;
+pub(crate) fn release(
+    entry: &impl Key,
+    giver: u16,
+    has_token: bool,
+    empty: impl FnOnce() -> Note,
+) -> Result<Note, Error> {
+    let claim = entry.seize(|word| may_leave(word, giver))?;
     let note = Note(claim.note());
     if !note.may_leave(has_token) {
         return Err(Error::NotOwner);
