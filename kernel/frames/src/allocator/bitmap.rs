@@ -182,3 +182,124 @@ impl<'a, W: Cell> Bitmap<'a, W> {
         self.area(area).iter().all(|word| word.load(SeqCst) == u64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AREAS: usize = 130;
+
+    fn words() -> [AtomicU64; Bitmap::words_for(AREAS)] {
+        [const { AtomicU64::new(0) }; Bitmap::words_for(AREAS)]
+    }
+
+    #[test]
+    fn a_set_has_what_was_put_in_and_nothing_else() {
+        let words = words();
+        let set = Bitmap::new(&words, AREAS).unwrap().some;
+        for area in [0, 63, 64, 129] {
+            assert!(!set.has(area) && set.insert(area) && set.has(area) && !set.insert(area));
+        }
+        assert_eq!((0..AREAS).filter(|&area| set.has(area)).count(), 4);
+        set.remove(64);
+        set.remove(65);
+        assert!([0, 63, 129].into_iter().all(|area| set.has(area)));
+        assert!(!set.has(64) && !set.has(65) && !set.has(128));
+    }
+
+    #[test]
+    fn the_parts_of_a_bitmap_share_no_word() {
+        assert_eq!(Bitmap::words_for(AREAS), AREAS * AREA_WORDS + 9);
+        let words = words();
+        assert!(Bitmap::new(&words[1..], AREAS).is_none());
+        let bitmap = Bitmap::new(&words, AREAS).unwrap();
+        assert_eq!((bitmap.some.0.len(), bitmap.whole.0.len(), bitmap.reserved.0.len()), (3, 3, 3));
+        (0..AREAS * AREA_WORDS).for_each(|word| bitmap.words[word].store(u64::MAX, Relaxed));
+        assert!((0..AREAS).all(|area| !bitmap.some.has(area) && !bitmap.whole.has(area)));
+    }
+
+    #[test]
+    fn bits_make_an_area_one_of_some_and_all_of_them_make_it_whole() {
+        let words = words();
+        let bitmap = Bitmap::new(&words, AREAS).unwrap();
+        let first = 70 * AREA_WORDS;
+        for word in first..first + AREA_WORDS {
+            assert!(!bitmap.whole.has(70));
+            bitmap.put(word, u64::MAX << 1);
+            assert!(bitmap.some.has(70));
+            bitmap.put(word, 1);
+        }
+        assert!(bitmap.whole.has(70) && !bitmap.whole.has(69) && !bitmap.some.has(71));
+        bitmap.clear(first + 3, 0b100);
+        assert_eq!((bitmap.word(first + 3), bitmap.whole.has(70), bitmap.some.has(70)), (!0b100, false, true));
+        bitmap.put(first + 3, 0b100);
+        assert!(bitmap.whole.has(70));
+        assert_eq!((bitmap.take(first + 7), bitmap.take(first + 7), bitmap.whole.has(70)), (u64::MAX, 0, false));
+        bitmap.emptied(70);
+        assert!(bitmap.some.has(70), "it is not empty");
+        assert_eq!((first..first + AREA_WORDS).filter(|&word| bitmap.take(word) != 0).count(), AREA_WORDS - 1);
+        bitmap.emptied(70);
+        assert!(!bitmap.some.has(70));
+    }
+
+    #[test]
+    fn an_area_that_is_found_whole_when_it_is_said_to_be_empty_stays_whole() {
+        let words = words();
+        let bitmap = Bitmap::new(&words, AREAS).unwrap();
+        (0..AREA_WORDS).for_each(|word| bitmap.put(word, u64::MAX));
+        bitmap.emptied(0);
+        assert!(bitmap.some.has(0) && bitmap.whole.has(0));
+    }
+
+    #[test]
+    fn the_first_word_with_a_bit_is_taken_going_round() {
+        let words = words();
+        let bitmap = Bitmap::new(&words, AREAS).unwrap();
+        bitmap.put(3 * AREA_WORDS + 2, 8);
+        bitmap.put(3 * AREA_WORDS + 5, 1);
+        bitmap.put(4 * AREA_WORDS, 1);
+        assert_eq!(bitmap.take_in(3, 3), Some((3 * AREA_WORDS + 5, 1)));
+        assert_eq!(bitmap.take_in(3, 3), Some((3 * AREA_WORDS + 2, 8)));
+        assert_eq!(bitmap.take_in(3, 3), None);
+    }
+
+    #[test]
+    fn a_bit_that_is_dropped_comes_back_if_its_frame_is_free() {
+        let words = words();
+        let bitmap = Bitmap::new(&words, AREAS).unwrap();
+        bitmap.put(9, 0b11);
+        bitmap.drop_stale(9, 0b10, || false);
+        assert_eq!(bitmap.word(9), 0b01);
+        bitmap.drop_stale(9, 0b01, || true);
+        assert_eq!(bitmap.word(9), 0b01);
+    }
+
+    #[test]
+    fn the_next_area_is_of_the_kind_that_is_wanted() {
+        let words = words();
+        let bitmap = Bitmap::new(&words, AREAS).unwrap();
+        for area in [2, 63, 64, 100, 128] {
+            bitmap.some.insert(area);
+        }
+        for area in [63, 128] {
+            bitmap.whole.insert(area);
+        }
+        for area in [2, 63] {
+            bitmap.reserved.insert(area);
+        }
+        let all = |wanted| {
+            let found = |&area: &usize| bitmap.next(area, area + 1, wanted) == Some(area);
+            let mut list = [0; 5];
+            (0..AREAS).filter(found).zip(&mut list).for_each(|(area, place)| *place = area);
+            list
+        };
+        assert_eq!(all(Wanted::Partial), [64, 100, 0, 0, 0]);
+        assert_eq!(all(Wanted::Whole), [128, 0, 0, 0, 0]);
+        assert_eq!(all(Wanted::Some), [2, 63, 64, 100, 128]);
+        assert_eq!(bitmap.next(3, AREAS, Wanted::Some), Some(63));
+        assert_eq!(bitmap.next(65, AREAS, Wanted::Whole), Some(128));
+        assert_eq!(bitmap.next(101, 128, Wanted::Some), None, "the end is not part of it");
+        assert_eq!(bitmap.next(0, AREAS, Wanted::Partial), Some(64));
+        assert_eq!(bitmap.next(129, AREAS, Wanted::Some), None);
+    }
+}

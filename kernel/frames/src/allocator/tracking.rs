@@ -262,3 +262,95 @@ pub(crate) fn refill(entry: &Entry, holds: Holds, fill: impl FnOnce()) -> bool {
     claim.set_note(Note::free(holds).0);
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: ProcessId = ProcessId::from_parts(5, 0);
+
+    #[test]
+    fn a_frame_that_somebody_owns_is_not_acquired_and_stays_as_it_is() {
+        let entry = Entry::free();
+        set(&entry, 0, Note::free(Holds::Zeroes));
+        assert_eq!(acquire(&entry, 5, Note::taken(Use::User, 3)), Ok(Note::free(Holds::Zeroes)));
+        for owner in [5, 6, ProcessId::KERNEL.slot()] {
+            assert_eq!(acquire(&entry, owner, Note::taken(Use::Heap, 0)), Err(Error::AlreadyOwned));
+            let (word, found) = note(&entry);
+            assert_eq!((word.owner(), found), (5, Note::taken(Use::User, 3)));
+        }
+    }
+
+    #[test]
+    fn what_is_noted_is_read_again() {
+        for usage in Use::ALL {
+            for order in 0..=10 {
+                let note = Note::taken(usage, order);
+                assert_eq!((note.purpose(), note.order(), note.holds()), (Purpose::Of(usage), order, Holds::Anything));
+            }
+        }
+        for holds in [Holds::Anything, Holds::Zeroes, Holds::Poison] {
+            assert_eq!((Note::free(holds).purpose(), Note::free(holds).holds()), (Purpose::None, holds));
+        }
+        assert_eq!((Note::UNLISTED.purpose(), Note::FIXED.purpose()), (Purpose::Unlisted, Purpose::Fixed));
+    }
+
+    #[test]
+    fn a_frame_in_transit_is_nobodys_to_take_or_give() {
+        let (entry, kernel) = (Entry::free(), ProcessId::KERNEL);
+        let before = Note::taken(Use::User, 9);
+        set(&entry, ONE.slot(), before);
+        depart(&entry, ONE, true).unwrap();
+        let (word, transit) = note(&entry);
+        assert_eq!((word.owner(), transit.purpose()), (kernel.slot(), Purpose::Transit));
+        let empty = || unreachable!("it is not freed");
+        assert_eq!(release(&entry, kernel.slot(), true, empty), Err(Error::NotOwner));
+        assert_eq!(depart(&entry, kernel, true), Err(Error::NotOwner));
+        assert_eq!(acquire(&entry, 6, before), Err(Error::AlreadyOwned));
+        assert_eq!((freed(&entry, empty), refill(&entry, Holds::Zeroes, || {})), (None, false));
+        come_back(&entry, ONE);
+        assert_eq!((note(&entry).0.owner(), note(&entry).1), (ONE.slot(), before));
+        depart(&entry, ONE, true).unwrap();
+        assert_eq!(arrive(&entry, || Note::free(Holds::Poison)), before);
+        assert_eq!((note(&entry).0, note(&entry).1), (Word::default(), Note::free(Holds::Poison)));
+    }
+
+    #[test]
+    fn frames_leave_as_their_notes_allow() {
+        let (entry, kernel) = (Entry::free(), ProcessId::KERNEL);
+        let free = || Note::free(Holds::Anything);
+        for (note, has_token, may_leave) in [
+            (Note::FIXED, true, false),
+            (Note::UNLISTED, false, false),
+            (Note::UNLISTED, true, true),
+            (Note::taken(Use::Heap, 0), false, true),
+        ] {
+            set(&entry, kernel.slot(), note);
+            assert_eq!(depart(&entry, kernel, has_token).is_ok(), may_leave);
+            set(&entry, kernel.slot(), note);
+            assert_eq!(
+                release(&entry, kernel.slot(), has_token, free),
+                Some(note).filter(|_| may_leave).ok_or(Error::NotOwner)
+            );
+        }
+        for word in [Word::default().with_shared(1), Word::default().with_reads(1), Word::default().with_writes(true)] {
+            assert_eq!(may_leave(word.with_owner(5), 5), Err(Error::Borrowed));
+            assert_eq!(may_leave(word.with_owner(5), 6), Err(Error::NotOwner));
+        }
+    }
+
+    #[test]
+    fn only_what_the_ledger_freed_loses_its_purpose_and_only_free_frames_are_filled() {
+        let entry = Entry::free();
+        let empty = || Note::free(Holds::Poison);
+        set(&entry, 5, Note::taken(Use::User, 0));
+        assert_eq!((freed(&entry, empty), refill(&entry, Holds::Zeroes, || unreachable!())), (None, false));
+        set(&entry, 0, Note::taken(Use::User, 0));
+        assert!(!refill(&entry, Holds::Zeroes, || unreachable!()), "it is not known to be free here");
+        assert_eq!(freed(&entry, empty), Some(Note::taken(Use::User, 0)));
+        assert_eq!((freed(&entry, || unreachable!()), note(&entry).1), (None, empty()));
+        assert!(refill(&entry, Holds::Zeroes, || {}));
+        assert!(!refill(&entry, Holds::Zeroes, || unreachable!("it holds them")));
+        assert_eq!(note(&entry).1.holds(), Holds::Zeroes);
+    }
+}
