@@ -3,11 +3,11 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use crate::{
-    Change, Effects, Error, Instant, Kind, Ledger, LoanId, LoanSlot, Operation, ProcessId,
+    Account, Change, Effects, Error, Instant, Kind, Ledger, LoanId, LoanSlot, Operation, ProcessId,
     key::Keys,
     ledger::Tree,
     loan::{NONE, Phase, Slots},
-    range::{Range, Record},
+    range::{Claimable, One, Range, Record},
     rules,
 };
 
@@ -22,13 +22,48 @@ impl Ledger<'_> {
         loan: LoanId,
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<(), Error> {
-        self.live(borrower)?;
+        let account = self.live(borrower)?;
+        let index = loan.index();
+        let slot = self.pool.get(index).ok_or(Error::NotBorrowed)?;
+        if !slot.try_lock_root(loan) {
+            return self.give_back_any(borrower, loan, effects);
+        }
+        // The usual case, which needs nothing but what is here: a tree of one loan, of one key.
+        if slot.borrower() == borrower
+            && is_idle(slot)
+            && let Some(range) = self.one_key(slot)
+        {
+            let held = self.withdraw(index, slot, range, Operation::Return, effects);
+            self.finish_seized(slot.lender(), account, index, slot, (range, held), effects);
+            return Ok(());
+        }
+        slot.unlock();
+        self.give_back_any(borrower, loan, effects)
+    }
+
+    #[inline(never)]
+    fn give_back_any(
+        &self,
+        borrower: ProcessId,
+        loan: LoanId,
+        effects: &mut (impl Effects + ?Sized),
+    ) -> Result<(), Error> {
         let (mut tree, slot) = self.lock_active(loan, effects).ok_or(Error::NotBorrowed)?;
         if slot.borrower() != borrower {
             return Err(Error::NotBorrowed);
         }
         self.end(&mut tree, loan.index(), slot, Operation::Return, effects);
         Ok(())
+    }
+
+    /// The key of a loan, if it is one alone.
+    #[inline(always)]
+    fn one_key<'k>(&'k self, slot: &'k LoanSlot) -> Option<One<'k, Record<'k>>> {
+        if slot.extent_count() != 1 || slot.keys() != 1 {
+            return None;
+        }
+        let entry = self.table.main_entry(slot.extent(0).start)?;
+        Some(One { entry, source: Record { slots: &self.pool, slot } })
     }
 
     /// The lender takes a loan back that it lent revocably, with all that was lent on.
@@ -152,17 +187,33 @@ impl Ledger<'_> {
         effects: &mut (impl Effects + ?Sized),
     ) {
         let range = Range::record(&self.table, &self.pool, slot);
-        range.seize_any(effects);
+        let account = self.account(slot.borrower().slot());
+        self.withdraw(index, slot, range, operation, effects);
+        if is_idle(slot) {
+            tree.gone |= index == tree.index;
+            return self.finish_seized(tree.slot.lender(), account, index, slot, (range, ()), effects);
+        }
+        range.unseize(());
+        account.lock().let_go(&self.pool, slot);
+        slot.set_phase(Phase::Waiting);
+    }
+
+    /// Claims the keys, and takes the borrower's access away.
+    #[inline(always)]
+    fn withdraw<'k, R: Claimable<'k>>(
+        &self,
+        index: u32,
+        slot: &LoanSlot,
+        range: R,
+        operation: Operation,
+        effects: &mut (impl Effects + ?Sized),
+    ) -> R::Held {
+        let held = range.seize_any(effects);
         effects.apply(&ending(operation, range.keys(), index, slot));
         if slot.deadline().is_some() {
             self.deadlines.lock().remove(&self.pool, slot);
         }
-        if is_idle(slot) {
-            return self.finish_seized(tree, index, slot, range, effects);
-        }
-        range.unseize();
-        self.account(slot.borrower().slot()).lock().let_go(&self.pool, slot);
-        slot.set_phase(Phase::Waiting);
+        held
     }
 
     /// Finishes a loan that waited, and those above it that waited for it.
@@ -175,32 +226,35 @@ impl Ledger<'_> {
             }
             let parent = slot.parent.load(Relaxed);
             let range = Range::record(&self.table, &self.pool, slot);
+            let account = self.account(slot.borrower().slot());
             range.seize_any(effects);
-            self.finish_seized(tree, index, slot, range, effects);
+            tree.gone |= index == tree.index;
+            self.finish_seized(tree.slot.lender(), account, index, slot, (range, ()), effects);
             index = parent;
         }
     }
 
-    /// Gives the keys, which are claimed, back to the lender, and drops the record.
+    /// Gives the keys, which are claimed, back to the lender, and drops the record, whose borrower has the account. If
+    /// it is the tree's root, the lock goes with it.
     #[inline(always)]
-    fn finish_seized(
+    fn finish_seized<'k, R: Claimable<'k>>(
         &self,
-        tree: &mut Tree<'_>,
+        owner: ProcessId,
+        account: &Account,
         index: u32,
         slot: &LoanSlot,
-        range: Range<'_, Record<'_>>,
+        (range, held): (R, R::Held),
         effects: &mut (impl Effects + ?Sized),
     ) {
         effects.apply(&ending(Operation::Finish, range.keys(), index, slot));
         // All keys of a tree have the same owner. Its death either is seen here, now that they are claimed, or finds
         // them as they are settled.
-        let owner = tree.slot.lender();
         let is_dead = !self.account(owner.slot()).is_live(owner);
         let parent = slot.parent.load(Relaxed);
         match slot.kind() {
-            Kind::Shared => range.settle(|_, word| rules::end_shared(word)),
-            Kind::Mut if parent == NONE => range.settle(|_, word| rules::end_mut(word, false)),
-            Kind::Mut => range.settle(move |entry, word| {
+            Kind::Shared => range.settle(held, |_, word| rules::end_shared(word)),
+            Kind::Mut if parent == NONE => range.settle(held, |_, word| rules::end_mut(word, false)),
+            Kind::Mut => range.settle(held, move |entry, word| {
                 entry.set_holder(parent);
                 rules::end_mut(word, true)
             }),
@@ -211,8 +265,6 @@ impl Ledger<'_> {
         if parent != NONE {
             self.unlink(slot, parent);
         }
-        tree.gone |= index == tree.index;
-        let account = self.account(slot.borrower().slot());
         let mut inner = account.lock();
         if slot.meta().phase() != Phase::Waiting {
             inner.let_go(&self.pool, slot);

@@ -103,6 +103,18 @@ impl Word {
         Self(self.0 & !((MOST_SHARED as u64) << SHARED_SHIFT) | (count as u64) << SHARED_SHIFT)
     }
 
+    /// The same with one more shared loan; there are fewer than [`MOST_SHARED`].
+    pub(crate) const fn with_more_shared(self) -> Self {
+        debug_assert!(self.shared() < MOST_SHARED);
+        Self(self.0 + (1 << SHARED_SHIFT))
+    }
+
+    /// The same with one shared loan less; there is one.
+    pub(crate) const fn with_less_shared(self) -> Self {
+        debug_assert!(self.shared() > 0);
+        Self(self.0 - (1 << SHARED_SHIFT))
+    }
+
     /// The same with so many pins that let devices read, at most [`MOST_READS`].
     #[must_use]
     pub const fn with_reads(self, count: u32) -> Self {
@@ -164,10 +176,10 @@ impl Entry {
         Ok(Claim { entry: self, word })
     }
 
-    /// The same without a guard, for ranges: who calls this calls [`Entry::settle`] in the end.
+    /// The same without a guard, for ranges: who calls this calls [`Entry::settle`] in the end. The word as it was.
     #[inline(always)]
-    pub(crate) fn seize(&self, rule: impl Fn(Word) -> Result<Word, Error>, relax: impl FnMut()) -> Result<(), Error> {
-        claim(&self.word, |word| rule(word).map(drop), relax).map(drop)
+    pub(crate) fn seize(&self, rule: impl Fn(Word) -> Result<Word, Error>, relax: impl FnMut()) -> Result<Word, Error> {
+        claim(&self.word, |word| rule(word).map(drop), relax)
     }
 
     /// Ends what [`Entry::seize`] began.

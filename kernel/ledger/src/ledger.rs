@@ -8,7 +8,7 @@ use crate::{
     Account, Effects, Entry, Error, Extent, Instant, Life, LoanId, LoanSlot, ProcessId, Quota, Table, Window, Word,
     deadline::Deadlines,
     key::Keys,
-    loan::{Meta, Phase, Slots},
+    loan::{Phase, Slots},
     pool::Pool,
     rules,
 };
@@ -183,12 +183,12 @@ impl<'a> Ledger<'a> {
 
     fn sweep_one(&self, dead: ProcessId, entry: &Entry, effects: &mut (impl Effects + ?Sized)) -> bool {
         let rule = |word| rules::pass_on(word, dead.slot(), 0);
-        if !entry.may_be_of(dead.slot()) || entry.seize(rule, || effects.relax()).is_err() {
+        if !entry.may_be_of(dead.slot()) {
             return false;
         }
+        let Ok(word) = entry.seize(rule, || effects.relax()) else { return false };
         // The slot may have passed on to another process meanwhile, which may have taken this key.
         let is_of_dead = self.account(dead.slot()).standing().generation() == dead.generation();
-        let word = entry.word();
         entry.settle(if is_of_dead { word.with_owner(0) } else { word });
         is_of_dead
     }
@@ -234,9 +234,8 @@ impl<'a> Ledger<'a> {
         effects: &mut (impl Effects + ?Sized),
     ) -> Option<(Tree<'_>, &'a LoanSlot)> {
         let slot = self.pool.get(loan.index())?;
-        // Most loans are trees of their own, and nobody else is at them. That the record is a root is true for as long
-        // as it has its name, and the exchange fails unless it has.
-        if slot.root() == loan && slot.try_lock(Meta::new(loan.generation(), Phase::Active)) {
+        // Most loans are trees of their own, and nobody else is at them.
+        if slot.try_lock_root(loan) {
             return Some((Tree { index: loan.index(), slot, gone: false }, slot));
         }
         let tree = self.lock_tree(loan, effects)?;

@@ -8,7 +8,7 @@ use crate::{
     key::Keys,
     ledger::Tree,
     loan::{Draft, Meta, NONE, Phase, Slots},
-    range::{Range, Rule},
+    range::{Claimable, One, Rule},
     rules,
 };
 
@@ -48,7 +48,37 @@ impl<'a> Ledger<'a> {
         terms: Terms,
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<LoanId, Error> {
-        let (range, count) = self.table.range(keys)?;
+        if let [Extent { start, count: 1 }] = keys
+            && let Some(entry) = self.table.main_entry(*start)
+        {
+            return self.lend_range(lender, borrower, keys, (One { entry, source: keys }, 1), terms, effects);
+        }
+        self.lend_many(lender, borrower, keys, terms, effects)
+    }
+
+    #[inline(never)]
+    fn lend_many(
+        &self,
+        lender: ProcessId,
+        borrower: ProcessId,
+        keys: &[Extent],
+        terms: Terms,
+        effects: &mut (impl Effects + ?Sized),
+    ) -> Result<LoanId, Error> {
+        self.lend_range(lender, borrower, keys, self.table.range(keys)?, terms, effects)
+    }
+
+    /// The rest of [`Ledger::lend`], with the range of the keys and how many they are.
+    #[inline(always)]
+    fn lend_range<'k>(
+        &self,
+        lender: ProcessId,
+        borrower: ProcessId,
+        keys: &'k [Extent],
+        (range, count): (impl Claimable<'k>, u32),
+        terms: Terms,
+        effects: &mut (impl Effects + ?Sized),
+    ) -> Result<LoanId, Error> {
         let account = self.live(lender)?;
         // Whether it lives is asked when the loan is charged, which comes next.
         if lender == borrower || usize::from(borrower.slot()) >= self.accounts.len() {
@@ -106,12 +136,12 @@ impl<'a> Ledger<'a> {
     }
 
     #[inline(always)]
-    fn make(
+    fn make<'k>(
         &self,
         account: &Account,
         tree: Option<&Tree<'_>>,
         draft: Draft<'_>,
-        range: Range<'_, &[Extent]>,
+        range: impl Claimable<'k>,
         rule: impl Rule,
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<LoanId, Error> {
@@ -134,12 +164,15 @@ impl<'a> Ledger<'a> {
             let seized = range.seize(rule, effects);
             self.confirm(seized, range, &change, &[(account, draft.lender)], effects)
         });
-        if let Err(error) = done {
-            self.discharge(loan.index(), slot);
-            return Err(error);
-        }
+        let held = match done {
+            Ok(held) => held,
+            Err(error) => {
+                self.discharge(loan.index(), slot);
+                return Err(error);
+            }
+        };
         let kind = draft.kind;
-        range.settle(move |entry, word| {
+        range.settle(held, move |entry, word| {
             if kind == Kind::Mut {
                 entry.set_holder(loan.index());
             }

@@ -135,14 +135,6 @@ const MAY_END: u32 = 4;
 const DEADLINE: u32 = 8;
 const DEPTH_SHIFT: u32 = 8;
 
-const fn pack(process: ProcessId) -> u64 {
-    (process.slot() as u64) << 32 | process.generation() as u64
-}
-
-const fn unpack(process: u64) -> ProcessId {
-    ProcessId::from_parts((process >> 32) as u16, process as u32)
-}
-
 impl LoanSlot {
     /// How many extents fit into one slot; a loan of more takes several.
     pub const EXTENTS: usize = 5;
@@ -209,23 +201,30 @@ impl LoanSlot {
         self.meta.compare_exchange_weak(seen.0, seen.locked().0, Acquire, Relaxed).is_ok()
     }
 
+    /// Locks the tree of the loan if this is its record, it is a root, active, and nobody else is at it. May fail for
+    /// no reason.
+    #[inline(always)]
+    pub(crate) fn try_lock_root(&self, loan: LoanId) -> bool {
+        // That the record is a root is true for as long as it has its name, and the exchange fails unless it has.
+        self.root() == loan && self.try_lock(Meta::new(loan.generation(), Phase::Active))
+    }
+
     pub(crate) fn unlock(&self) {
         self.set_meta(Meta(self.meta.load(Relaxed)).unlocked());
     }
 
     pub(crate) fn root(&self) -> LoanId {
         // Acquire: pairs with the Release in `write`. Who reads the root of a later loan then reads its generation.
-        let root = self.root.load(Acquire);
-        LoanId::from_parts(root as u32, (root >> 32) as u32)
+        LoanId::from_bits(self.root.load(Acquire))
     }
 
     /// Writes a new record. Lists and extents are not part of it; the one before left no pins and nothing below it.
     #[inline(always)]
     pub(crate) fn write(&self, root: LoanId, draft: &Draft<'_>) {
         // Release: pairs with the Acquire in `root`.
-        self.root.store(u64::from(root.generation()) << 32 | u64::from(root.index()), Release);
-        self.lender.store(pack(draft.lender), Relaxed);
-        self.borrower.store(pack(draft.borrower), Relaxed);
+        self.root.store(root.bits(), Release);
+        self.lender.store(draft.lender.bits(), Relaxed);
+        self.borrower.store(draft.borrower.bits(), Relaxed);
         if let Some(deadline) = draft.deadline {
             self.deadline.store(deadline.nanoseconds(), Relaxed);
         }
@@ -267,11 +266,11 @@ impl LoanSlot {
     }
 
     pub(crate) fn lender(&self) -> ProcessId {
-        unpack(self.lender.load(Relaxed))
+        ProcessId::from_bits(self.lender.load(Relaxed))
     }
 
     pub(crate) fn borrower(&self) -> ProcessId {
-        unpack(self.borrower.load(Relaxed))
+        ProcessId::from_bits(self.borrower.load(Relaxed))
     }
 
     pub(crate) fn kind(&self) -> Kind {

@@ -1,10 +1,6 @@
 //! Becoming and ceasing to be an owner.
 
-use crate::{
-    Account, Change, Effects, Error, Extent, Ledger, Operation, ProcessId,
-    range::{Range, Source},
-    rules,
-};
+use crate::{Account, Change, Effects, Error, Extent, Ledger, Operation, ProcessId, range::Claimable, rules};
 
 impl Ledger<'_> {
     /// A process becomes the owner of keys that have none.
@@ -30,7 +26,7 @@ impl Ledger<'_> {
             self.uncount_owned(process.slot(), count);
             return Err(error);
         }
-        range.settle(move |_, word| rule(word).unwrap_or(word));
+        range.settle((), move |_, word| rule(word).unwrap_or(word));
         Ok(())
     }
 
@@ -52,7 +48,7 @@ impl Ledger<'_> {
         effects.reserve(&change)?;
         let seized = range.seize(move |_, word| rule(word), effects);
         self.confirm(seized, range, &change, &[(account, process)], effects)?;
-        range.settle(move |_, word| rule(word).unwrap_or(word));
+        range.settle((), move |_, word| rule(word).unwrap_or(word));
         self.uncount_owned(process.slot(), count);
         Ok(())
     }
@@ -82,7 +78,7 @@ impl Ledger<'_> {
             self.uncount_owned(to.slot(), count);
             return Err(error);
         }
-        range.settle(move |_, word| rule(word).unwrap_or(word));
+        range.settle((), move |_, word| rule(word).unwrap_or(word));
         self.uncount_owned(from.slot(), count);
         Ok(())
     }
@@ -105,27 +101,26 @@ impl Ledger<'_> {
     /// that are claimed, so who is found alive now was in time. A slot is not used again while it owns a key, so the
     /// generation is also the one of the keys that were claimed.
     #[inline(always)]
-    pub(crate) fn confirm<'k>(
+    pub(crate) fn confirm<'k, R: Claimable<'k>>(
         &self,
-        seized: Result<(), Error>,
-        range: Range<'k, impl Source<'k>>,
+        seized: Result<R::Held, Error>,
+        range: R,
         change: &Change<'_>,
         live: &[(&Account, ProcessId)],
         effects: &mut (impl Effects + ?Sized),
-    ) -> Result<(), Error> {
-        let dead = seized.is_ok() && live.iter().any(|(account, process)| !account.is_live(*process));
-        if dead {
-            range.unseize();
-        }
-        match seized {
-            Ok(()) if !dead => {
+    ) -> Result<R::Held, Error> {
+        let error = match seized {
+            Ok(held) if live.iter().all(|(account, process)| account.is_live(*process)) => {
                 effects.apply(change);
-                Ok(())
+                return Ok(held);
             }
-            other => {
-                effects.cancel(change);
-                Err(other.err().unwrap_or(Error::Invalid))
+            Ok(held) => {
+                range.unseize(held);
+                Error::Invalid
             }
-        }
+            Err(error) => error,
+        };
+        effects.cancel(change);
+        Err(error)
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     Account, Change, Direction, Effects, Entry, Error, Extent, Kind, Ledger, LoanId, Operation, ProcessId,
     key::Keys,
     loan::{Phase, Slots},
-    range::{Range, Rule},
+    range::{Claimable, Range, Rule},
     rules,
 };
 
@@ -127,7 +127,7 @@ impl Ledger<'_> {
         effects.reserve(&change)?;
         let seized = range.seize(rule, effects);
         self.confirm(seized, range, &change, &[(account, pin.process)], effects)?;
-        range.settle(move |entry, word| rule(entry, word).unwrap_or(word));
+        range.settle((), move |entry, word| rule(entry, word).unwrap_or(word));
         Ok(())
     }
 
@@ -168,7 +168,7 @@ impl Ledger<'_> {
         let is_dead = self.live(pin.process).is_err();
         effects.apply(&change);
         let direction = pin.direction;
-        range.settle(move |_, word| rules::unpin(word, direction));
+        range.settle((), move |_, word| rules::unpin(word, direction));
         is_dead
     }
 }

@@ -5,31 +5,38 @@ use core::fmt;
 /// A process: a slot, and how many had that slot before it. So a slot that is used again is never mistaken for the
 /// process that died.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProcessId {
-    slot: u16,
-    generation: u32,
-}
+pub struct ProcessId(u64);
 
 impl ProcessId {
     /// The kernel itself. It never dies, and has no quota.
-    pub const KERNEL: Self = Self { slot: 1, generation: 0 };
+    pub const KERNEL: Self = Self::from_parts(1, 0);
 
     /// The process of that slot and generation. It need not exist.
     #[must_use]
     pub const fn from_parts(slot: u16, generation: u32) -> Self {
-        Self { slot, generation }
+        Self((slot as u64) << u32::BITS | generation as u64)
     }
 
     /// Its slot; 0 is nobody's.
     #[must_use]
     pub const fn slot(self) -> u16 {
-        self.slot
+        (self.0 >> u32::BITS) as u16
     }
 
     /// How many processes had the slot before it.
     #[must_use]
     pub const fn generation(self) -> u32 {
-        self.generation
+        self.0 as u32
+    }
+
+    /// Both in one word.
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// What [`Self::bits`] gave.
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
     }
 }
 
@@ -42,34 +49,41 @@ impl fmt::Debug for ProcessId {
 impl fmt::Display for ProcessId {
     /// Slot and generation, as in `7.1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.slot, self.generation)
+        write!(f, "{}.{}", self.slot(), self.generation())
     }
 }
 
 /// A loan: the place of its record, and how many had that place before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LoanId {
-    index: u32,
-    generation: u32,
-}
+pub struct LoanId(u64);
 
 impl LoanId {
     /// The loan of that place and generation. It need not exist.
     #[must_use]
     pub const fn from_parts(index: u32, generation: u32) -> Self {
-        Self { index, generation }
+        Self((index as u64) << u32::BITS | generation as u64)
     }
 
     /// The place of its record.
     #[must_use]
     pub const fn index(self) -> u32 {
-        self.index
+        (self.0 >> u32::BITS) as u32
     }
 
     /// How many loans had that place before it.
     #[must_use]
     pub const fn generation(self) -> u32 {
-        self.generation
+        self.0 as u32
+    }
+
+    /// Both in one word.
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// What [`Self::bits`] gave.
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
     }
 }
 
@@ -82,6 +96,6 @@ impl fmt::Debug for LoanId {
 impl fmt::Display for LoanId {
     /// Index and generation, as in `12.3`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.index, self.generation)
+        write!(f, "{}.{}", self.index(), self.generation())
     }
 }

@@ -21,8 +21,8 @@ impl<'k> Source<'k> for &'k [Extent] {
 /// The keys of a loan.
 #[derive(Clone, Copy)]
 pub(crate) struct Record<'k> {
-    slots: &'k dyn Slots,
-    slot: &'k LoanSlot,
+    pub slots: &'k dyn Slots,
+    pub slot: &'k LoanSlot,
 }
 
 impl<'k> Source<'k> for Record<'k> {
@@ -42,9 +42,62 @@ pub(crate) trait Next: Fn(&Entry, Word) -> Word + Copy {}
 
 impl<F: Fn(&Entry, Word) -> Word + Copy> Next for F {}
 
-/// Keys all of which have entries.
+/// Keys that are claimed and committed as one.
 ///
 /// Keys are claimed in ascending order, whoever claims them, so nobody waits for somebody who waits for him.
+pub(crate) trait Claimable<'k>: Copy {
+    /// What is remembered from claim to commit.
+    type Held: Copy;
+
+    /// The keys.
+    fn keys(self) -> Keys<'k>;
+
+    /// Claims all keys, or none.
+    fn seize(self, rule: impl Rule, effects: &mut (impl Effects + ?Sized)) -> Result<Self::Held, Error>;
+
+    /// Commits what was seized, each key with the word that `next` makes of the one it has.
+    fn settle(self, held: Self::Held, next: impl Next);
+
+    /// Claims all keys, whatever they are.
+    #[inline(always)]
+    fn seize_any(self, effects: &mut (impl Effects + ?Sized)) -> Self::Held {
+        self.seize(|_, word| Ok(word), effects).expect("what asks for nothing is refused nothing")
+    }
+
+    /// Gives back what was seized, as it was.
+    #[inline(always)]
+    fn unseize(self, held: Self::Held) {
+        self.settle(held, |_, word| word);
+    }
+}
+
+/// A single key, with its entry: the usual case. Its word stays in a register from claim to commit.
+#[derive(Clone, Copy)]
+pub(crate) struct One<'k, S> {
+    pub entry: &'k Entry,
+    pub source: S,
+}
+
+impl<'k, S: Source<'k>> Claimable<'k> for One<'k, S> {
+    type Held = Word;
+
+    #[inline(always)]
+    fn keys(self) -> Keys<'k> {
+        self.source.keys()
+    }
+
+    #[inline(always)]
+    fn seize(self, rule: impl Rule, effects: &mut (impl Effects + ?Sized)) -> Result<Word, Error> {
+        self.entry.seize(|word| rule(self.entry, word), || effects.relax())
+    }
+
+    #[inline(always)]
+    fn settle(self, held: Word, next: impl Next) {
+        self.entry.settle(next(self.entry, held));
+    }
+}
+
+/// Keys all of which have entries.
 #[derive(Clone, Copy)]
 pub(crate) struct Range<'k, S> {
     table: &'k Table<'k>,
@@ -68,42 +121,30 @@ impl<'k, S: Source<'k>> Range<'k, S> {
     pub(crate) const fn new(table: &'k Table<'k>, source: S, only: Option<&'k [Entry]>) -> Self {
         Self { table, source, only }
     }
+}
 
-    /// The keys.
+impl<'k, S: Source<'k>> Claimable<'k> for Range<'k, S> {
+    type Held = ();
+
     #[inline(always)]
-    pub(crate) fn keys(self) -> Keys<'k> {
+    fn keys(self) -> Keys<'k> {
         self.source.keys()
     }
 
-    /// Claims all keys, or none.
     #[inline(always)]
-    pub(crate) fn seize(self, rule: impl Rule, effects: &mut (impl Effects + ?Sized)) -> Result<(), Error> {
+    fn seize(self, rule: impl Rule, effects: &mut (impl Effects + ?Sized)) -> Result<(), Error> {
         match self.only {
             Some(entries) => seize(entries, rule, effects),
             None => seize_extents(self.table, self.source, rule, effects),
         }
     }
 
-    /// Claims all keys, whatever they are.
     #[inline(always)]
-    pub(crate) fn seize_any(self, effects: &mut (impl Effects + ?Sized)) {
-        let done = self.seize(|_, word| Ok(word), effects);
-        debug_assert!(done.is_ok(), "what asks for nothing is refused nothing");
-    }
-
-    /// Commits what was seized, each key with the word that `next` makes of the one it has.
-    #[inline(always)]
-    pub(crate) fn settle(self, next: impl Next) {
+    fn settle(self, (): (), next: impl Next) {
         match self.only {
             Some(entries) => settle(entries, next),
             None => settle_extents(self.table, self.source, next),
         }
-    }
-
-    /// Gives back what was seized, as it was.
-    #[inline(always)]
-    pub(crate) fn unseize(self) {
-        self.settle(|_, word| word);
     }
 }
 
@@ -135,7 +176,7 @@ fn settle_extents<'k>(table: &Table<'_>, source: impl Source<'k>, next: impl Nex
 #[inline(always)]
 fn seize(entries: &[Entry], rule: impl Rule, effects: &mut (impl Effects + ?Sized)) -> Result<(), Error> {
     if let [entry] = entries {
-        return entry.seize(|word| rule(entry, word), || effects.relax());
+        return entry.seize(|word| rule(entry, word), || effects.relax()).map(drop);
     }
     seize_many(entries, rule, effects)
 }

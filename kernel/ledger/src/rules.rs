@@ -71,13 +71,13 @@ const fn lend_shared(word: Word) -> Result<Word, Error> {
     if word.shared() == MOST_SHARED {
         return Err(Error::NoMemory);
     }
-    Ok(word.with_shared(word.shared() + 1))
+    Ok(word.with_more_shared())
 }
 
 /// A shared loan of the key ends.
 #[inline(always)]
 pub const fn end_shared(word: Word) -> Word {
-    word.with_shared(word.shared() - 1)
+    word.with_less_shared()
 }
 
 /// The innermost mutable loan of the key ends. `nested`: there is another above it, which has the key again.

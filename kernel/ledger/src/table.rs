@@ -67,6 +67,14 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// The entry of the key, if it is in the largest span.
+    #[inline(always)]
+    pub(crate) fn main_entry(&self, key: usize) -> Option<&'a Entry> {
+        let (start, entries) = self.main;
+        // Before the first key, the difference wraps, and is larger than any number of entries.
+        entries.get(key.wrapping_sub(start))
+    }
+
     #[inline(never)]
     fn search(&self, keys: Extent) -> Option<&'a [Entry]> {
         let after = self.spans.partition_point(|span| span.keys.start <= keys.start);
