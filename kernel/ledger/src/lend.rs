@@ -171,13 +171,13 @@ impl<'a> Ledger<'a> {
                 return Err(error);
             }
         };
-        let kind = draft.kind;
-        range.settle(held, move |entry, word| {
-            if kind == Kind::Mut {
+        match draft.kind {
+            Kind::Shared => range.settle(held, move |entry, word| rule(entry, word).unwrap_or(word)),
+            Kind::Mut => range.settle(held, move |entry, word| {
                 entry.set_holder(loan.index());
-            }
-            rule(entry, word).unwrap_or(word)
-        });
+                rule(entry, word).unwrap_or(word)
+            }),
+        }
         self.link(loan.index(), slot, draft);
         if tree.is_none() {
             slot.unlock();
