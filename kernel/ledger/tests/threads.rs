@@ -234,6 +234,73 @@ fn ranges_that_overlap_under_many_threads_stay_right() {
     hammer(4, false);
 }
 
+/// Each thread has its own keys and processes. Only free slots for loans are drawn from one stock.
+#[test]
+fn threads_on_keys_apart_never_meet_and_are_never_refused() {
+    const THREADS: usize = 3;
+    const KEYS: usize = 4;
+    let ledger = ledger_of(&[keys(100, THREADS * KEYS)], 16, THREADS * 4);
+    let processes: [[ProcessId; 3]; THREADS] = std::array::from_fn(|_| processes(ledger));
+    thread::scope(|scope| {
+        for (thread, [a, b, c]) in processes.into_iter().enumerate() {
+            scope.spawn(move || {
+                let mine = keys(100 + thread * KEYS, KEYS);
+                let mut meets = Meets::default();
+                for round in 0..ROUNDS {
+                    apart(ledger, [a, b, c], mine, round, &mut meets);
+                }
+                // Miri has weak exchanges fail for no reason.
+                assert!(meets.0 == 0 || cfg!(miri), "somebody else was at the keys of thread {thread}");
+            });
+        }
+    });
+    audit(ledger);
+    ledger.for_each_loan(|loan| panic!("{loan:?} is left"));
+    for key in 100..100 + THREADS * KEYS {
+        assert_eq!(ledger.view(key).unwrap().owner, None, "key {key}");
+    }
+    ledger.for_each_account(|account| assert_eq!((account.owned, account.borrowed), (0, 0), "{account:?}"));
+}
+
+/// How often somebody else was at a key or a tree.
+#[derive(Default)]
+struct Meets(usize);
+
+impl Effects for Meets {
+    fn relax(&mut self) {
+        self.0 += 1;
+        thread::yield_now();
+    }
+}
+
+/// All that three processes do with keys of their own, one way or the other. Nothing of it is refused.
+fn apart(ledger: &Ledger<'_>, [a, b, c]: [ProcessId; 3], mine: Extent, round: usize, effects: &mut Meets) {
+    let kind = if round.is_multiple_of(2) { Kind::Shared } else { Kind::Mut };
+    let one = [keys(mine.start + round % mine.count, 1)];
+    let part = if round.is_multiple_of(3) { [mine] } else { one };
+    ledger.acquire(a, &[mine], effects).unwrap();
+    let loan = ledger.lend(a, b, &part, revocable(kind), effects).unwrap();
+    assert_eq!(ledger.view(one[0].start).unwrap().owner, Some(a));
+    let below = ledger.relend(b, loan, c, &one, revocable(kind), effects).unwrap();
+    let pin = ledger.pin(c, Access::Loan(below), one[0], Direction::DeviceReads, effects).unwrap();
+    match round % 4 {
+        0 => ledger.give_back(b, loan, effects),
+        1 => ledger.revoke(a, loan, effects),
+        2 => ledger.give_back(c, below, effects),
+        _ => ledger.revoke(b, below, effects),
+    }
+    .unwrap();
+    assert_eq!(ledger.release(a, &[mine], effects), Err(Error::Borrowed), "the pin is left");
+    ledger.unpin(pin, effects);
+    if round % 4 >= 2 {
+        ledger.give_back(b, loan, effects).unwrap();
+    }
+    let loan = ledger.lend(a, c, &one, Terms::firm(kind), effects).unwrap();
+    ledger.give_back(c, loan, effects).unwrap();
+    ledger.transfer(a, b, &[mine], effects).unwrap();
+    ledger.release(b, &[mine], effects).unwrap();
+}
+
 #[test]
 fn lending_to_a_process_that_is_dying_leaves_nothing_behind() {
     let ledger = ledger_of(&[keys(100, 4)], 6, 8);
