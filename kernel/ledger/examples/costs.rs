@@ -2,10 +2,15 @@
 //! measured, whose it is, and the median and least of its times in nanoseconds, with tabs between.
 //!
 //! `loan-*-512` is for each key of 512. `claims` are two claims of one entry, as the frame allocator makes for a pair.
+//! `loan-shared-hot-2` is what a loan costs each of two threads at the same key, lender and borrower, `-apart-2` with
+//! keys, lenders and borrowers of their own. What goes beyond `loan-shared` they cost each other. Both are missing where
+//! two threads do not run at the same time.
 
 use std::{
     hint::black_box,
-    sync::atomic::{AtomicU64, Ordering},
+    ops::Range,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    thread,
     time::Instant,
 };
 
@@ -20,6 +25,58 @@ fn time(count: u32, mut call: impl FnMut()) -> f64 {
         call();
     }
     start.elapsed().as_secs_f64() * 1e9 / f64::from(count)
+}
+
+/// The same of two threads that start each round at the same time, of those rounds during at least half of which both
+/// ran; there may be none where CPUs are busy. `call` is told which thread it is.
+fn time_both(rounds: usize, count: u32, call: impl Fn(usize) + Sync) -> Vec<f64> {
+    let arrived = AtomicUsize::new(0);
+    let run = |number| {
+        let one = |round| {
+            arrived.fetch_add(1, Ordering::AcqRel);
+            while arrived.load(Ordering::Acquire) < 2 * round {
+                std::hint::spin_loop();
+            }
+            let start = Instant::now();
+            (0..count).for_each(|_| call(number));
+            start..Instant::now()
+        };
+        (1..=rounds).map(one).collect::<Vec<_>>()
+    };
+    let [mine, others] = thread::scope(|scope| {
+        let other = scope.spawn(|| run(1));
+        [run(0), other.join().expect("the other thread measures")]
+    });
+    let mut figures = Vec::new();
+    for pair in mine.into_iter().zip(others).map(<[Range<Instant>; 2]>::from) {
+        let [mine, other] = &pair;
+        let both = mine.end.min(other.end).saturating_duration_since(mine.start.max(other.start));
+        let either = mine.end.max(other.end) - mine.start.min(other.start);
+        if both * 2 >= either {
+            figures.extend(pair.map(|run| (run.end - run.start).as_secs_f64() * 1e9 / f64::from(count)));
+        }
+    }
+    figures
+}
+
+fn lend_and_return(ledger: &Ledger<'_>, [lender, borrower]: [ProcessId; 2], keys: Extent, kind: Kind) {
+    let keys = [keys];
+    let keys = black_box(&keys);
+    let loan = ledger.lend(lender, borrower, keys, Terms::firm(kind), &mut ()).unwrap();
+    ledger.give_back(borrower, loan, &mut ()).unwrap();
+}
+
+/// Two threads at the same key, which is the first process's, and apart.
+fn two_threads(ledger: &Ledger<'_>, processes: [ProcessId; 2], rounds: usize) -> [Vec<f64>; 2] {
+    let others = std::array::from_fn(|_| ledger.admit(Quota::NONE, Window::default()).unwrap());
+    ledger.acquire(others[0], &[Extent::one(2600)], &mut ()).unwrap();
+    let both = [(processes, Extent::one(300)), (others, Extent::one(2600))];
+    [([0, 0], rounds.div_ceil(10)), ([0, 1], rounds)].map(|(chosen, rounds)| {
+        time_both(rounds, 10_000, |thread| {
+            let (processes, keys) = both[chosen[thread]];
+            lend_and_return(ledger, processes, keys, Kind::Shared);
+        })
+    })
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {
@@ -39,10 +96,7 @@ fn main() {
     let word = AtomicU64::new(0);
     let cell = black_box(&word);
     let loan = |count, kind| {
-        let keys = [Extent { start: 300, count }];
-        let keys = black_box(&keys);
-        let loan = ledger.lend(a, b, keys, Terms::firm(kind), &mut ()).unwrap();
-        ledger.give_back(b, loan, &mut ()).unwrap();
+        lend_and_return(&ledger, [a, b], Extent { start: 300, count }, kind);
     };
     let own = || {
         let keys = [Extent::one(3000)];
@@ -72,8 +126,19 @@ fn main() {
         figures[5].push(time(1000, own));
         figures[6].push(time(1000, claims));
     }
-    let names = ["pair", "loan-shared", "loan-mut", "loan-shared-512", "loan-mut-512", "own", "claims"];
-    for (name, figures) in names.into_iter().zip(figures) {
+    let figures = figures.into_iter().chain(two_threads(&ledger, [a, b], rounds));
+    let names = [
+        "pair",
+        "loan-shared",
+        "loan-mut",
+        "loan-shared-512",
+        "loan-mut-512",
+        "own",
+        "claims",
+        "loan-shared-hot-2",
+        "loan-shared-apart-2",
+    ];
+    for (name, figures) in names.into_iter().zip(figures).filter(|(_, figures)| !figures.is_empty()) {
         let least = figures.iter().copied().fold(f64::INFINITY, f64::min);
         println!("{name}\tsteward\t{}\t{least}", median(figures));
     }
