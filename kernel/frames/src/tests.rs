@@ -4,6 +4,7 @@ extern crate std;
 
 mod accounting;
 mod allocator;
+mod areas;
 mod contents;
 mod machines;
 mod map;

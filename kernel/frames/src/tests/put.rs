@@ -157,6 +157,32 @@ fn a_frame_that_the_ledger_freed_and_an_old_hint_found_is_counted_once() {
 }
 
 #[test]
+fn counters_that_do_not_belong_together_never_make_memory_more_or_less() {
+    let ours = Ours::new(plain(4));
+    let frames = ours.allocator();
+    let (total, managed) = (frames.memory_use().total(), frames.free_frames());
+    ours.slots[1].count_put(Use::Heap, 3);
+    assert_eq!((frames.memory_use().bytes("heap"), frames.free_frames()), (Some(0), managed));
+    for usage in [Use::User, Use::Tests] {
+        ours.slots[0].count_taken(usage, managed + 5);
+        let account = frames.memory_use();
+        assert_eq!((account.total(), frames.free_frames()), (total, 0));
+        let bytes = account.bytes("user").unwrap() + account.bytes("tests").unwrap();
+        assert_eq!(bytes, managed * FRAME_SIZE, "no frame counts twice");
+    }
+}
+
+#[test]
+fn a_refusal_says_which_frame_and_why() {
+    let frames = allocator(&plain(4), 1);
+    let mut cpu = frames.reservation(0).unwrap();
+    let frame = frames.take(&mut cpu, process(7), Use::User).unwrap();
+    let start = frame.number().start();
+    let refused = frames.put(&mut cpu, process(8), frame).unwrap_err();
+    assert_eq!(std::format!("{refused}"), std::format!("frame {start} is not taken back: {}", Error::NotOwner));
+}
+
+#[test]
 fn two_threads_that_give_back_the_same_run_do_so_once() {
     let frames = allocator(&plain(4), 2);
     let (mut first, mut second) = (frames.reservation(0).unwrap(), frames.reservation(1).unwrap());
