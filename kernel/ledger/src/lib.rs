@@ -57,7 +57,8 @@ mod effects;
 mod end;
 mod entry;
 mod error;
-#[cfg(test)]
+// Miri cannot run what loom switches stacks with.
+#[cfg(all(test, not(miri)))]
 mod interleavings;
 mod key;
 mod ledger;

@@ -184,6 +184,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "counts thousands of slots: minutes, and one thread only")]
     fn slots_come_in_chunks_of_any_size_until_there_are_too_many_chunks() {
         let slots: std::vec::Vec<_> = (0..2 * CHUNK + 3).map(|_| LoanSlot::new()).collect();
         let pool = Pool::new();

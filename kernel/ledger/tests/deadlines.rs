@@ -68,6 +68,7 @@ fn a_pinned_loan_loses_access_at_its_deadline_and_finishes_later() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes, and has one thread only")]
 fn many_deadlines_of_all_distances_end_each_in_its_tick() {
     let ledger = ledger_of(&[keys(0, 600)], 4, 600);
     let [a, b] = processes(ledger);

@@ -163,6 +163,7 @@ fn room_for_loans_runs_out_and_grows() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes, and has one thread only")]
 fn a_chain_has_at_most_255_levels() {
     let ledger = ledger(300);
     let [a, b, c] = processes(ledger);
