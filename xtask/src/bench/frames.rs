@@ -38,7 +38,7 @@ impl Figures {
         Ok(Self(text.lines().map(figure).collect::<Result<_>>()?))
     }
 
-    fn find(&self, what: &str, whose: &str) -> Option<Figure> {
+    pub(super) fn find(&self, what: &str, whose: &str) -> Option<Figure> {
         self.0.get(&(what.to_owned(), whose.to_owned())).copied()
     }
 

@@ -35,6 +35,16 @@ pub fn run(context: &Context) -> Result<Vec<Row>> {
     ];
     let own = Subject::for_scale("P7", "acquire + release, 1 page".to_owned(), "ns", PAIR.to_owned());
     rows.push(own.row(median("own")?, Some(pair)));
+    // Two threads are measured only where both had a CPU all the time.
+    for (what, measured) in [
+        ("lend + return, shared, 2 threads, pages of their own", "loan-shared-apart-2"),
+        ("lend + return, shared, 2 threads, the same page", "loan-shared-hot-2"),
+    ] {
+        if let Some(figure) = figures.find(measured, OURS) {
+            let scale = Subject::for_scale("P7", what.to_owned(), "ns", PAIR.to_owned());
+            rows.push(scale.row(figure.median, Some(pair)));
+        }
+    }
     let tracked = context.frames()?.get("pair", OURS)?.median;
     let untracked = tracked - median("claims")?;
     let tax = held("take + put of a frame, tracked", "the same without the two claims of its entry", 1.6);
