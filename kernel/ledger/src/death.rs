@@ -35,6 +35,8 @@ impl Ledger<'_> {
                 }
                 let count = STRIDE.min(span.keys.start + span.keys.count - start);
                 self.sweep(process, Keys::list(&[Extent { start, count }]), effects);
+                // It takes long where there is much memory, and nothing is claimed here.
+                effects.relax();
             }
         }
         account.leave_estate();

@@ -174,8 +174,9 @@ impl<'a> Ledger<'a> {
         match draft.kind {
             Kind::Shared => range.settle(held, move |entry, word| rule(entry, word).unwrap_or(word)),
             Kind::Mut => range.settle(held, move |entry, word| {
+                let word = rule(entry, word).unwrap_or(word);
                 entry.set_holder(loan.index());
-                rule(entry, word).unwrap_or(word)
+                word
             }),
         }
         self.link(loan.index(), slot, draft);

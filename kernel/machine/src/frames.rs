@@ -12,6 +12,8 @@ use steward_frames::{
     Spans, Storage, TakeError,
 };
 use steward_ledger::{Entry, Error, ProcessId};
+#[cfg(feature = "ktest")]
+use x86_64::instructions::interrupts::without_interrupts;
 
 use crate::{
     ledger,
@@ -133,5 +135,5 @@ pub fn memory_use() -> Option<MemoryUse> {
 /// What the allocator finds when it looks at every frame; nobody may take or give back meanwhile.
 #[cfg(feature = "ktest")]
 pub(crate) fn check() -> Option<steward_frames::Hints> {
-    ALLOCATOR.get().map(FrameAllocator::check)
+    ALLOCATOR.get().map(|allocator| without_interrupts(|| allocator.check()))
 }

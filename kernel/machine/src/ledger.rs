@@ -1,7 +1,7 @@
 //! The kernel's ledger: the owners of all frames, and the loans of them.
 
 use spin::Once;
-use steward_frames::{FrameRange, FrameSource, Spans};
+use steward_frames::{FRAME_SIZE, FrameRange, FrameSource, Spans};
 use steward_ledger::{
     Account, Change, Clock, Effects, Entry, Error, Extent, Instant, Ledger, LoanSlot, ProcessId, Quota, Span, Table,
     Window,
@@ -98,6 +98,8 @@ pub fn admit(quota: Quota, window: Window) -> Result<ProcessId, Error> {
 /// [`Error::NoMemory`] when there are no frames for that, or the ledger can have no more.
 pub fn grow(loans: usize) -> Result<(), Error> {
     let _growing = GROWING.lock();
+    // Whole frames of them: however few are asked for, the ledger can grow only so often.
+    let loans = loans.next_multiple_of(FRAME_SIZE as usize / size_of::<LoanSlot>());
     if !with(|ledger| ledger.has_room_for(loans)) {
         return Err(Error::NoMemory);
     }

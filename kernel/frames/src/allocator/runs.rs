@@ -53,6 +53,8 @@ impl<C: Contents> FrameAllocator<'_, C> {
             match self.pass(reservation, owner, request, true) {
                 Search::Taken(run) => return Ok(self.counted(reservation, run)),
                 Search::Lost => {}
+                // A frame on its way into another CPU's reservation is in no word for a moment.
+                Search::Nothing if request.frames == 1 && self.are_free(request.zone, 1) => {}
                 Search::Nothing => break,
             }
         }
