@@ -72,7 +72,7 @@ pub trait Effects {
         let _ = change;
     }
 
-    /// These keys were a dead process's and belong to nobody now. The caller has no key claimed, but perhaps the tree
+    /// These keys belong to nobody now: their owner gave them up, or died. The caller has no key claimed, but perhaps the tree
     /// of a loan locked: this may acquire, release and transfer, nothing more.
     fn freed(&mut self, keys: Extent) {
         let _ = keys;

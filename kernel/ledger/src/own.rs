@@ -49,6 +49,8 @@ impl Ledger<'_> {
         let seized = range.seize(move |_, word| rule(word), effects);
         self.confirm(seized, range, &change, &[(account, process)], effects)?;
         range.settle((), move |_, word| rule(word).unwrap_or(word));
+        // Only now: what is told of may take the keys for somebody else.
+        keys.iter().for_each(|&keys| effects.freed(keys));
         self.uncount_owned(process.slot(), count);
         Ok(())
     }

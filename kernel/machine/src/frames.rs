@@ -117,7 +117,7 @@ pub fn give_back(run: Run<Owned>) -> Result<(), Refused> {
     given.inspect(|()| ledger::with(|ledger| ledger.discount(ProcessId::KERNEL, count)))
 }
 
-/// Makes frames free that were a dead process's.
+/// Makes frames free that the ledger says belong to nobody any more.
 pub(crate) fn put_freed(frames: FrameRange) {
     let put = with_allocator(|allocator, reservation| allocator.put_freed(reservation, frames));
     debug_assert!(put.is_some(), "processes come after the allocator");

@@ -59,6 +59,7 @@ impl Model {
     pub fn release(&mut self, actor: ProcessId, extents: &[Extent]) -> Checked {
         let keys = self.check_release(actor, extents)?;
         self.disown(&keys);
+        self.freed.extend(&keys);
         Ok(())
     }
 

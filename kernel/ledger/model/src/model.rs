@@ -112,7 +112,7 @@ pub struct Model {
     pub(crate) pins: BTreeMap<PinId, Pin>,
     pub(crate) loans_so_far: u32,
     pub(crate) pins_so_far: u32,
-    /// What deaths have freed, until somebody asks.
+    /// What was freed, until somebody asks.
     pub(crate) freed: Vec<usize>,
     /// Effects cannot be reserved.
     pub(crate) refuses: bool,
@@ -187,7 +187,7 @@ impl Model {
         present.map(|(slot, process)| ProcessId::from_parts(*slot, process.generation))
     }
 
-    /// What deaths have freed since this was asked last, in ascending order.
+    /// What was freed since this was asked last, in ascending order.
     pub fn take_freed(&mut self) -> Vec<usize> {
         let mut freed = core::mem::take(&mut self.freed);
         freed.sort_unstable();

@@ -60,7 +60,7 @@ pub trait Subject {
         None
     }
 
-    /// The keys that deaths freed since this was asked last, in any order; `None` if it does not tell.
+    /// The keys that were freed since this was asked last, in any order; `None` if it does not tell.
     fn take_freed(&mut self) -> Option<Vec<usize>> {
         None
     }
