@@ -215,7 +215,7 @@ fn run_short(met: u64) -> bool {
     has_struck
 }
 
-#[ktest(timeout = 60_000)]
+#[ktest(cpus = 1, timeout = 60_000)]
 fn whatever_allocation_fails_nothing_is_lost_and_nobody_panics() {
     let before = in_use();
     let (mut met, mut runs) = (0, 0);

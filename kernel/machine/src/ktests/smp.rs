@@ -103,7 +103,7 @@ fn a_cpu_alone_calls_itself() {
     assert_eq!(ran.into_inner(), 1);
 }
 
-#[ktest]
+#[ktest(cpus = 1)]
 fn a_cpu_that_does_not_answer_is_given_up_and_its_stacks_are_given_back() {
     let map = &boot::handover().expect("the kernel was handed a memory map").memory;
     let before = smp::running();
