@@ -47,7 +47,10 @@ pub fn audit(balance: &mut Balance) {
     ledger::with(|ledger| {
         ledger.for_each_account(|_| processes += 1);
         ledger.for_each_loan(|_| loans += 1);
-        ledger.audit(|_| contradictions += 1);
+        // It looks at every frame there is, which takes longer than most tests.
+        if !ledger.is_untouched() {
+            ledger.audit(|_| contradictions += 1);
+        }
     });
     let memory = frames::memory_use();
     InUse { heap_allocations, heap_bytes, memory, processes, loans, contradictions }.record_in(balance);

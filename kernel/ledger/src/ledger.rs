@@ -1,6 +1,6 @@
 //! The ledger as a whole: its parts, its processes, and the steps that operations are made of.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use spin::Mutex;
 
@@ -25,6 +25,8 @@ pub struct Ledger<'a> {
     pub(crate) pool: Pool<'a>,
     pub(crate) deadlines: Mutex<Deadlines>,
     pub(crate) now: AtomicU64,
+    /// There was a process besides the kernel, or a pin.
+    pub(crate) touched: AtomicBool,
 }
 
 impl<'a> Ledger<'a> {
@@ -53,7 +55,21 @@ impl<'a> Ledger<'a> {
         }
         kernel.count_owned(ProcessId::KERNEL, owned)?;
         let deadlines = Mutex::new(Deadlines::new());
-        Ok(Self { table, accounts, pool: Pool::new(), deadlines, now: AtomicU64::new(0) })
+        Ok(Self {
+            table,
+            accounts,
+            pool: Pool::new(),
+            deadlines,
+            now: AtomicU64::new(0),
+            touched: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether the kernel has always been the only process, and never pinned anything: then there never was a loan, and all
+    /// that an audit could look at is which keys are the kernel's.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        !self.touched.load(Relaxed)
     }
 
     /// Adds room for loans.
@@ -97,6 +113,7 @@ impl<'a> Ledger<'a> {
     /// [`Error::Invalid`] if there is no such slot, [`Error::NoMemory`] if it is not vacant.
     pub fn admit_at(&self, slot: u16, quota: Quota, window: Window) -> Result<ProcessId, Error> {
         let account = self.accounts.get(usize::from(slot)).filter(|_| slot > 0).ok_or(Error::Invalid)?;
+        self.touched.store(true, Relaxed);
         account.begin(slot, quota, window).ok_or(Error::NoMemory)
     }
 

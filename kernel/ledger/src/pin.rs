@@ -71,6 +71,7 @@ impl Ledger<'_> {
         direction: Direction,
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<Pin, Error> {
+        self.touched.store(true, Relaxed);
         let extents = [keys];
         let (range, count) = self.table.range(&extents)?;
         let count = u64::from(count);

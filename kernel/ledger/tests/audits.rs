@@ -2,11 +2,13 @@
 
 mod world;
 
-use steward_ledger::{Access, Difference, Direction, LoanId, Word};
+use steward_ledger::{
+    Access, Account, Difference, Direction, Entry, Extent, Ledger, LoanId, ProcessId, Quota, Span, Table, Window, Word,
+};
 use world::*;
 
 /// What an audit reports when a key's word is changed; the word is put back.
-fn found(ledger: &steward_ledger::Ledger<'_>, key: usize, change: impl Fn(Word) -> Word) -> Vec<Difference> {
+fn found(ledger: &Ledger<'_>, key: usize, change: impl Fn(Word) -> Word) -> Vec<Difference> {
     let set = |change: &dyn Fn(Word) -> Word| {
         let claim = ledger.table().entry(key).unwrap().claim(|_| Ok::<(), ()>(()), || ()).unwrap();
         let before = claim.word();
@@ -67,4 +69,23 @@ fn a_dead_process_that_kept_a_key_is_found() {
     assert_eq!(kept, [Difference::Unfreed { key: 101 }, Difference::Owned { process: a, counted: 1, found: 2 }]);
     ledger.give_back(b, loan, &mut ()).unwrap();
     audit(ledger);
+}
+
+#[test]
+fn a_ledger_is_untouched_until_there_is_a_process_or_a_pin() {
+    let world = || {
+        let entries: &[Entry] = (0..8).map(|_| Entry::free()).collect::<Vec<_>>().leak();
+        let accounts: &[Account] = (0..4).map(|_| Account::new()).collect::<Vec<_>>().leak();
+        let spans: &[Span] = vec![Span { keys: Extent { start: 0, count: 8 }, first: 0 }].leak();
+        Ledger::new(Table::new(entries, spans).unwrap(), accounts).unwrap()
+    };
+    let ledger = world();
+    ledger.acquire(ProcessId::KERNEL, &[Extent::one(3)], &mut ()).unwrap();
+    assert!(ledger.is_untouched());
+    let pin = ledger.pin(ProcessId::KERNEL, Access::Owned, Extent::one(3), Direction::DeviceReads, &mut ()).unwrap();
+    ledger.unpin(pin, &mut ());
+    assert!(!ledger.is_untouched());
+    let ledger = world();
+    ledger.admit(Quota::NONE, Window::default()).unwrap();
+    assert!(!ledger.is_untouched());
 }
