@@ -1,13 +1,23 @@
 //! How processes die.
 
 use crate::{
-    Account, Effects, Error, Extent, Ledger, LoanId, Operation, ProcessId,
+    Account, Effects, Error, Extent, Ledger, LoanId, Operation, ProcessId, Span,
     key::Keys,
     loan::{NONE, Slots},
 };
 
 /// How many keys are looked at before the walk asks whether the dead process has any left.
 const STRIDE: usize = 4096;
+
+/// A process's death under way: it does nothing any more and is offered nothing, but what it has is still to be taken from
+/// it, step by step.
+#[derive(Debug)]
+#[must_use = "a process that is not taken down to the end keeps its slot for ever"]
+pub struct Death {
+    process: ProcessId,
+    /// The first key that has not been looked at.
+    next: usize,
+}
 
 impl Ledger<'_> {
     /// A process dies. What it has borrowed goes back, what it owns and nobody uses becomes free, and the rest is its
@@ -16,31 +26,47 @@ impl Ledger<'_> {
     /// # Errors
     /// [`Error::Invalid`] if it does not live, or is the kernel.
     pub fn die(&self, process: ProcessId, effects: &mut (impl Effects + ?Sized)) -> Result<(), Error> {
+        let mut death = self.begin_death(process)?;
+        while self.go_on(&mut death, effects) {}
+        Ok(())
+    }
+
+    /// The first step of [`Ledger::die`], for who can do no more than so much at once. Each step takes one loan, or looks at
+    /// some thousand keys, and claims and locks nothing beyond itself.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the process does not live, or is the kernel.
+    pub fn begin_death(&self, process: ProcessId) -> Result<Death, Error> {
         let account = self.live(process)?;
         if process == ProcessId::KERNEL {
             return Err(Error::Invalid);
         }
         account.begin_dying(process)?;
-        while let Some(loan) = self.first_held(account) {
+        Ok(Death { process, next: 0 })
+    }
+
+    /// The next step; false after the last one.
+    pub fn go_on(&self, death: &mut Death, effects: &mut (impl Effects + ?Sized)) -> bool {
+        let account = self.account(death.process.slot());
+        if let Some(loan) = self.first_held(account) {
             match self.lock_active(loan, effects) {
                 Some((mut tree, slot)) => self.end(&mut tree, loan.index(), slot, Operation::Die, effects),
                 // Somebody else is about to take it from the list.
                 None => effects.relax(),
             }
+            return true;
         }
-        for span in self.table.spans() {
-            for start in (span.keys.start..span.keys.start + span.keys.count).step_by(STRIDE) {
-                if account.standing().owned() == 0 {
-                    break;
-                }
-                let count = STRIDE.min(span.keys.start + span.keys.count - start);
-                self.sweep(process, Keys::list(&[Extent { start, count }]), effects);
-                // It takes long where there is much memory, and nothing is claimed here.
-                effects.relax();
-            }
-        }
-        account.leave_estate();
-        Ok(())
+        let is_next = |span: &&Span| span.keys.start + span.keys.count > death.next;
+        let span = self.table.spans().iter().find(is_next).filter(|_| account.standing().owned() > 0);
+        let Some(span) = span else {
+            account.leave_estate();
+            return false;
+        };
+        let start = span.keys.start.max(death.next);
+        let count = STRIDE.min(span.keys.start + span.keys.count - start);
+        self.sweep(death.process, Keys::list(&[Extent { start, count }]), effects);
+        death.next = start + count;
+        true
     }
 
     fn first_held(&self, account: &Account) -> Option<LoanId> {

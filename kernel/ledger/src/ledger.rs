@@ -5,7 +5,8 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use spin::Mutex;
 
 use crate::{
-    Account, Effects, Entry, Error, Extent, Instant, Life, LoanId, LoanSlot, ProcessId, Quota, Table, Window, Word,
+    Account, Effects, Entry, Error, Extent, IN_TRANSIT, Instant, Life, LoanId, LoanSlot, ProcessId, Quota, Table,
+    Window, Word,
     deadline::Deadlines,
     key::Keys,
     loan::{Phase, Slots},
@@ -27,6 +28,8 @@ pub struct Ledger<'a> {
     pub(crate) now: AtomicU64,
     /// There was a process besides the kernel, or a pin.
     pub(crate) touched: AtomicBool,
+    /// What those who look do while somebody is at what they look at. Those who act have their effects for that.
+    pub(crate) relax: fn(),
 }
 
 impl<'a> Ledger<'a> {
@@ -35,10 +38,10 @@ impl<'a> Ledger<'a> {
     /// an owner in the table must be the kernel's, and count as such.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there are fewer than two accounts or more than 65536, the kernel's was used before, or a key
+    /// [`Error::Invalid`] if there are fewer than two accounts or more than 65535, the kernel's was used before, or a key
     /// is somebody else's or in use; [`Error::NoMemory`] if the kernel has more keys than can be counted.
     pub fn new(table: Table<'a>, accounts: &'a [Account]) -> Result<Self, Error> {
-        if accounts.len() > usize::from(u16::MAX) + 1 {
+        if accounts.len() > usize::from(IN_TRANSIT) {
             return Err(Error::Invalid);
         }
         let kernel = accounts.get(usize::from(ProcessId::KERNEL.slot())).ok_or(Error::Invalid)?;
@@ -62,7 +65,15 @@ impl<'a> Ledger<'a> {
             deadlines,
             now: AtomicU64::new(0),
             touched: AtomicBool::new(false),
+            relax: core::hint::spin_loop,
         })
+    }
+
+    /// The same ledger, whose views call `relax` again and again while somebody is at what they look at, as operations call
+    /// [`Effects::relax`].
+    #[must_use]
+    pub fn with_relax(self, relax: fn()) -> Self {
+        Self { relax, ..self }
     }
 
     /// Whether the kernel has always been the only process, and never pinned anything: then there never was a loan, and all
@@ -219,7 +230,7 @@ impl<'a> Ledger<'a> {
 
     /// Locks the tree of a loan that has not finished.
     #[inline(never)]
-    pub(crate) fn lock_tree(&self, loan: LoanId, effects: &mut (impl Effects + ?Sized)) -> Option<Tree<'_>> {
+    pub(crate) fn lock_tree(&self, loan: LoanId, mut relax: impl FnMut()) -> Option<Tree<'_>> {
         let slot = self.pool.get(loan.index())?;
         loop {
             let seen = slot.meta();
@@ -232,7 +243,7 @@ impl<'a> Ledger<'a> {
             let root_seen = root_slot.meta();
             let is_root = root_seen.generation() == root.generation() && root_seen.is_loan();
             if !is_root || root_seen.is_locked() || !root_slot.try_lock(root_seen) {
-                effects.relax();
+                relax();
                 continue;
             }
             let tree = Tree { index: root.index(), slot: root_slot, gone: false };
@@ -255,7 +266,7 @@ impl<'a> Ledger<'a> {
         if slot.try_lock_root(loan) {
             return Some((Tree { index: loan.index(), slot, gone: false }, slot));
         }
-        let tree = self.lock_tree(loan, effects)?;
+        let tree = self.lock_tree(loan, || effects.relax())?;
         (slot.meta().phase() == Phase::Active).then_some((tree, slot))
     }
 }

@@ -148,7 +148,7 @@ impl Ledger<'_> {
                 }
             }
             Access::Loan(loan) => {
-                let mut tree = self.lock_tree(loan, effects).expect("the loan of a pin waits for it");
+                let mut tree = self.lock_tree(loan, || effects.relax()).expect("the loan of a pin waits for it");
                 let slot = self.pool.slot(loan.index());
                 self.unpin_keys(&pin, effects);
                 slot.pins.store(slot.pins.load(Relaxed) - 1, Relaxed);

@@ -7,6 +7,10 @@ use core::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId(u64);
 
+/// A slot that no process ever has. An allocator that shares the table names it as owner of keys that change hands:
+/// nobody can do anything with these.
+pub const IN_TRANSIT: u16 = u16::MAX;
+
 impl ProcessId {
     /// The kernel itself. It never dies, and has no quota.
     pub const KERNEL: Self = Self::from_parts(1, 0);

@@ -13,7 +13,7 @@ use crate::{
 pub struct View {
     /// What its owner may do.
     pub state: State,
-    /// Who owns it.
+    /// Who owns it; also nobody while it is [`IN_TRANSIT`](crate::IN_TRANSIT).
     pub owner: Option<ProcessId>,
     /// The owner is dead, or dying.
     pub estate: bool,
@@ -85,19 +85,12 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// [`Error::Invalid`] if the key is not in the table.
     pub fn view(&self, key: usize) -> Result<View, Error> {
-        self.view_with(key, core::hint::spin_loop)
-    }
-
-    /// The same; calls `relax` while it waits.
-    ///
-    /// # Errors
-    /// As [`Ledger::view`].
-    pub fn view_with(&self, key: usize, relax: impl FnMut()) -> Result<View, Error> {
         let entry = self.table.entry(key).ok_or(Error::Invalid)?;
-        let claim = entry.claim(|_: Word| Ok::<(), Error>(()), relax)?;
+        let claim = entry.claim(|_: Word| Ok::<(), Error>(()), self.relax)?;
         let word = claim.word();
         // While the key is claimed, its owner's slot does not pass on, and the holder does not finish.
-        let owner = (word.owner() > 0).then(|| self.account(word.owner()).process(word.owner()));
+        let account = self.accounts.get(usize::from(word.owner())).filter(|_| word.owner() > 0);
+        let owner = account.map(|account| account.process(word.owner()));
         let holder = word.is_lent_mut().then(|| self.loan_at(entry.holder()));
         Ok(View {
             state: word.state(),
@@ -113,7 +106,7 @@ impl<'a> Ledger<'a> {
     /// The loan, if it has not finished.
     #[must_use]
     pub fn loan(&self, loan: LoanId) -> Option<LoanView> {
-        let _tree = self.lock_tree(loan, &mut ())?;
+        let _tree = self.lock_tree(loan, self.relax)?;
         let slot = self.pool.slot(loan.index());
         let parent = slot.parent.load(Relaxed);
         Some(LoanView {
@@ -137,7 +130,7 @@ impl<'a> Ledger<'a> {
     /// Calls `see` with each extent of a loan's keys. Nothing happens if it has finished. `see` must not call the
     /// ledger.
     pub fn for_each_extent(&self, loan: LoanId, see: impl FnMut(Extent)) {
-        if let Some(_tree) = self.lock_tree(loan, &mut ()) {
+        if let Some(_tree) = self.lock_tree(loan, self.relax) {
             Keys::record(&self.pool, self.pool.slot(loan.index())).iter().for_each(see);
         }
     }
