@@ -18,12 +18,10 @@ mod setup;
 mod spans;
 mod tracking;
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-
-use steward_ledger::{Entry, ProcessId};
+use steward_ledger::{Entry, Error, ProcessId};
 
 use crate::{
-    Contents, FRAME_SIZE, Frame, FrameNumber, FrameRange, MemoryUse, Owned, Request, TakeError, Untouched, Use,
+    Contents, Frame, FrameNumber, FrameRange, MemoryUse, Owned, Request, TakeError, Untouched, Use,
     accounting::{Fixed, Taken},
 };
 use bitmap::{Bitmap, Wanted};
@@ -61,14 +59,10 @@ pub struct FrameAllocator<'a, C = Untouched> {
     /// Index of the first area above 4 GiB.
     high: usize,
     /// Frames that are free or taken.
-    managed: AtomicU64,
+    managed: u64,
     /// What was taken before there was the allocator.
     early: Taken,
     fixed: Fixed,
-    /// How many there were at first; those that came later were the boot loader's.
-    managed_at_first: u64,
-    /// Whether the boot loader's have come.
-    reclaimed: AtomicBool,
     contents: C,
 }
 
@@ -94,13 +88,19 @@ impl<C: Contents> FrameAllocator<'_, C> {
                 return self.take_under_pressure(reservation, owner, usage);
             };
             // A frame that is not free any more was taken from the reservation by somebody in need.
-            if let Ok(before) = tracking::acquire(&self.entries[reservation.entry_of(bit)], owner.slot(), note) {
+            if let Ok(before) = self.acquire(reservation.entry_of(bit), owner, note) {
                 let number = reservation.first + u64::from(bit);
                 self.prepare(slot, number, before, owner != ProcessId::KERNEL);
                 slot.count_taken(usage, 1);
                 return Ok(Frame::new(FrameNumber::known(number), usage));
             }
         }
+    }
+
+    /// Makes a free frame `owner`'s. Gives the note that it had.
+    #[inline]
+    fn acquire(&self, entry: usize, owner: ProcessId, note: Note) -> Result<Note, Error> {
+        tracking::acquire(&self.entries[entry], owner.slot(), note, || self.contents.relax())
     }
 
     #[cold]
@@ -185,31 +185,27 @@ impl<C: Contents> FrameAllocator<'_, C> {
     /// How many frames are free, those in reservations included. While others take and give back, about so many.
     #[must_use]
     pub fn free_frames(&self) -> u64 {
-        let managed = self.managed.load(Relaxed);
-        managed - self.taken(managed).total()
+        self.managed - self.taken().total()
     }
 
     /// Where every byte of the machine's memory went. While others take and give back, a frame may be counted where it was
     /// or where it goes to; the sum is right at any time.
     #[must_use]
     pub fn memory_use(&self) -> MemoryUse {
-        let managed = self.managed.load(Relaxed);
-        let mut fixed = self.fixed;
-        fixed.reclaim((managed - self.managed_at_first) * FRAME_SIZE);
-        let taken = self.taken(managed);
-        MemoryUse::new(&fixed, &taken, managed - taken.total())
+        let taken = self.taken();
+        MemoryUse::new(&self.fixed, &taken, self.managed - taken.total())
     }
 
-    /// Frames taken for each use, `managed` at most.
-    fn taken(&self, managed: u64) -> Taken {
+    /// Frames taken for each use, all together no more than there are.
+    fn taken(&self) -> Taken {
         let mut taken = self.early;
-        let mut room = managed;
+        let mut room = self.managed;
         for (usage, sum) in Use::ALL.into_iter().zip(&mut taken.0) {
             let change = self.slots.iter().fold(0_u32, |sum, slot| sum.wrapping_add(slot.taken(usage)));
             // The true sum is below 2^32. The counters of moments that do not belong together can lead below zero, or
             // count a frame twice.
             let now = (*sum as u32).wrapping_add(change);
-            let now = if now > u32::MAX / 2 && u64::from(now) > managed { 0 } else { u64::from(now) };
+            let now = if now > u32::MAX / 2 && u64::from(now) > self.managed { 0 } else { u64::from(now) };
             *sum = now.min(room);
             room -= *sum;
         }

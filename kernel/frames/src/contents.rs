@@ -18,6 +18,11 @@ pub trait Contents {
     /// Looks for the pattern in frames that were filled with it and nobody has owned since; says it when they hold
     /// something else, which somebody wrote who had no business to.
     fn check(&self, frames: FrameRange);
+
+    /// Called again and again while another CPU is at a frame.
+    fn relax(&self) {
+        core::hint::spin_loop();
+    }
 }
 
 /// Leaves frames as they are: for those that exist as numbers only, in tests and models.

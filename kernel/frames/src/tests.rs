@@ -105,7 +105,7 @@ fn plain(mib: u64) -> MemoryMap {
     map(&[entry(MIB, mib * MIB, USABLE)])
 }
 
-fn take_all(frames: &Frames, reservation: &mut Reservation) -> Vec<Frame<Owned>> {
+fn take_all(frames: &FrameAllocator<'_>, reservation: &mut Reservation) -> Vec<Frame<Owned>> {
     std::iter::from_fn(|| frames.take(reservation, KERNEL_ITSELF, Use::Tests).ok()).collect()
 }
 

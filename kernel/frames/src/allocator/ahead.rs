@@ -21,8 +21,8 @@ impl<C: Contents> FrameAllocator<'_, C> {
             let bit = bits.trailing_zeros();
             bits &= bits - 1;
             let number = reservation.first + u64::from(bit);
-            let zero = || self.contents.zero(one(number));
-            zeroed += u64::from(tracking::refill(&self.entries[reservation.entry_of(bit)], Holds::Zeroes, zero));
+            let (zero, relax) = (|| self.contents.zero(one(number)), || self.contents.relax());
+            zeroed += u64::from(tracking::refill(&self.entries[reservation.entry_of(bit)], Holds::Zeroes, zero, relax));
         }
         zeroed
     }

@@ -9,7 +9,7 @@ use super::{
     put::{Gathered, Refused, refuse},
     reservation::Reservation,
     spans::Place,
-    tracking::{self, Note, is_somebody},
+    tracking::{Note, is_somebody},
 };
 use crate::{Contents, Frame, FrameNumber, Owned, TakeError, Use};
 
@@ -64,7 +64,7 @@ impl<C: Contents> FrameAllocator<'_, C> {
             while bits != 0 && missing > 0 {
                 let bit = bits.trailing_zeros();
                 bits &= bits - 1;
-                if let Ok(before) = tracking::acquire(&self.entries[reservation.entry_of(bit)], owner.slot(), note) {
+                if let Ok(before) = self.acquire(reservation.entry_of(bit), owner, note) {
                     let number = reservation.first + u64::from(bit);
                     self.prepare(slot, number, before, owner != ProcessId::KERNEL);
                     missing -= 1;

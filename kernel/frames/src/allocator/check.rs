@@ -1,5 +1,7 @@
 //! Whether the bitmap and the entries agree.
 
+use steward_ledger::Word;
+
 use super::{
     AREA_WORDS, FrameAllocator,
     tracking::{self, Note, Purpose},
@@ -29,7 +31,7 @@ impl<C: Contents> FrameAllocator<'_, C> {
                 let place = self.spans.word(word);
                 let hints = self.hints(word, true);
                 for bit in (0..64).filter(|bit| place.tracked >> bit & 1 != 0) {
-                    let (state, note) = tracking::note(&self.entries[place.entry.wrapping_add(bit) as usize]);
+                    let (state, note) = self.note(place.entry.wrapping_add(bit) as usize);
                     let (is_free, has_bit) = (state.owner() == 0, hints >> bit & 1 != 0);
                     found.free += u64::from(is_free);
                     found.lost += u64::from(is_free && !has_bit);
@@ -46,8 +48,12 @@ impl<C: Contents> FrameAllocator<'_, C> {
     #[must_use]
     pub fn order_of(&self, frame: crate::FrameNumber) -> Option<u32> {
         let place = self.spans.place(frame.as_u64())?;
-        let (_, note) = tracking::note(&self.entries[place.entry]);
+        let (_, note) = self.note(place.entry);
         matches!(note.purpose(), Purpose::Of(_)).then(|| note.order())
+    }
+
+    fn note(&self, entry: usize) -> (Word, Note) {
+        tracking::note(&self.entries[entry], || self.contents.relax())
     }
 }
 

@@ -135,11 +135,11 @@ impl Tracked {
 }
 
 impl Key for Tracked {
-    fn seize<E>(&self, rule: impl Fn(Word) -> Result<(), E>) -> Result<impl Seized, E> {
+    fn seize<E>(&self, rule: impl Fn(Word) -> Result<(), E>, mut relax: impl FnMut()) -> Result<impl Seized, E> {
         loop {
             let found = self.owner.load(Ordering::Relaxed);
             if found & BUSY != 0 {
-                thread::yield_now();
+                relax();
                 continue;
             }
             rule(Word::default().with_owner(found as u16))?;
@@ -216,12 +216,14 @@ impl Memory {
 
     /// Takes the frames that these bits say are free; as bits, those that were.
     fn acquire(&self, bits: u64, owner: u16) -> u64 {
-        let is_mine = |bit: &usize| bits >> bit & 1 != 0 && acquire(&self.entries[*bit], owner, taken()).is_ok();
+        let is_mine = |bit: &usize| {
+            bits >> bit & 1 != 0 && acquire(&self.entries[*bit], owner, taken(), thread::yield_now).is_ok()
+        };
         (0..2).filter(is_mine).fold(0, |all, bit| all | 1 << bit)
     }
 
     fn put(&self, bit: usize, giver: u16) {
-        release(&self.entries[bit], giver, true, free).expect("it is its giver's");
+        release(&self.entries[bit], giver, free, thread::yield_now).expect("it is its giver's");
         self.bitmap().put(0, 1 << bit);
     }
 
@@ -393,7 +395,7 @@ fn a_reserved_frame_is_taken_over_and_given_back(entries: Lack) {
     };
     let take = |memory: &Memory| {
         let Some(bit) = memory.reserved.next() else { return 0 };
-        let Ok(before) = acquire(&memory.entries[bit as usize], FIRST, taken()) else { return 0 };
+        let Ok(before) = acquire(&memory.entries[bit as usize], FIRST, taken(), thread::yield_now) else { return 0 };
         assert!(before.purpose() == Purpose::None, "the note is not the word's");
         1
     };

@@ -10,7 +10,7 @@ use super::{
     spans::Place,
     tracking::{self, Holds, Note, Purpose, is_somebody},
 };
-use crate::{Contents, Frame, FrameNumber, FrameRange, Owned, Run, Use};
+use crate::{Contents, Frame, FrameNumber, FrameRange, Owned, Run};
 
 /// Frames that were not taken back: they are their giver's as before, all of them.
 #[derive(Debug)]
@@ -32,7 +32,8 @@ impl fmt::Display for Refused {
 }
 
 impl<C: Contents> FrameAllocator<'_, C> {
-    /// Takes a frame of `giver`'s back.
+    /// Takes a frame of `giver`'s back, who must not die meanwhile: frames of a process go back through the ledger
+    /// ([`Self::put_freed`]), which knows when it dies.
     ///
     /// # Errors
     /// [`Refused`] returns the frame when it is not the giver's, or lent, or pinned.
@@ -42,13 +43,13 @@ impl<C: Contents> FrameAllocator<'_, C> {
         let slot = &self.slots[reservation.cpu];
         if let Some(bit) = reservation.bit_of(number) {
             match self.release(reservation.entry_of(bit), giver, number) {
-                Ok(_) => slot.set_bits(slot.bits() | 1 << bit),
+                Ok(()) => slot.set_bits(slot.bits() | 1 << bit),
                 Err(error) => return Err(refuse(frame, error)),
             }
         } else {
             let Some(place) = self.spans.place(number) else { return Err(refuse(frame, Error::Invalid)) };
             match self.release(place.entry, giver, number) {
-                Ok(_) => self.bitmap.put(place.word, 1 << place.bit),
+                Ok(()) => self.bitmap.put(place.word, 1 << place.bit),
                 Err(error) => return Err(refuse(frame, error)),
             }
         }
@@ -56,7 +57,7 @@ impl<C: Contents> FrameAllocator<'_, C> {
         Ok(())
     }
 
-    /// Takes frames of `giver`'s back, all or none. While it lasts, they are the kernel's.
+    /// Takes frames of `giver`'s back, all or none. While it lasts, nobody can do anything with them.
     ///
     /// # Errors
     /// [`Refused`] returns the frames when one of them is not the giver's, or lent, or pinned.
@@ -67,38 +68,27 @@ impl<C: Contents> FrameAllocator<'_, C> {
         run: impl Into<Run<Owned>>,
     ) -> Result<(), Refused> {
         let run = run.into();
-        let usage = run.usage();
-        match self.put_all(reservation, giver, run.range(), Some(usage)) {
-            Ok(()) => Ok(()),
+        match self.put_all(reservation, giver, run.range()) {
+            Ok(()) => {
+                self.slots[reservation.cpu].count_put(run.usage(), run.range().count());
+                Ok(())
+            }
             Err((frame, error)) => Err(Refused { run, frame, error }),
         }
     }
 
-    /// Takes frames back that are known by their numbers: those of a process, whose tokens have been forgotten. All or
-    /// none.
-    ///
-    /// A token of such a frame, if there is one, proves nothing any more. So who calls this for the kernel as giver must
-    /// hold none.
-    ///
-    /// # Errors
-    /// The first frame that stands against it, and why, as in [`Refused`].
-    pub fn put_range(
-        &self,
-        reservation: &mut Reservation,
-        giver: ProcessId,
-        range: FrameRange,
-    ) -> Result<(), (FrameNumber, Error)> {
-        self.put_all(reservation, giver, range, None)
-    }
-
-    /// Takes frames back that the ledger has freed already, as those of a process that died. Frames that have an owner,
-    /// and those that are free here too, stay as they are.
+    /// Takes frames back that the ledger has freed already: those that a process gave up, or left when it died. Frames that
+    /// have an owner stay as they are.
     pub fn put_freed(&self, reservation: &mut Reservation, range: FrameRange) {
         for frame in range.iter() {
             let number = frame.as_u64();
             let Some(place) = self.spans.place(number) else { continue };
-            if let Some(note) = tracking::freed(&self.entries[place.entry], || self.empty(number)) {
-                self.count_put(reservation, note, None);
+            let entry = &self.entries[place.entry];
+            if let Some(note) = tracking::freed(entry, || self.empty(number), || self.contents.relax()) {
+                if let Purpose::Of(usage) = note.purpose() {
+                    self.slots[reservation.cpu].count_put(usage, 1);
+                }
+                // Also of one that was never taken here: whoever found its bit before has dropped that.
                 self.put_bits(reservation, place.word, 1 << place.bit);
             }
         }
@@ -106,25 +96,26 @@ impl<C: Contents> FrameAllocator<'_, C> {
 
     fn put_all(
         &self,
-        reservation: &mut Reservation,
+        reservation: &Reservation,
         giver: ProcessId,
         range: FrameRange,
-        usage: Option<Use>,
     ) -> Result<(), (FrameNumber, Error)> {
+        let first = FrameNumber::known(range.start());
         if !is_somebody(giver) {
-            return Err((FrameNumber::known(range.start()), Error::Invalid));
+            return Err((first, Error::Invalid));
         }
-        let has_token = usage.is_some();
         if range.count() == 1 {
-            return self.put_one(reservation, giver, range.start(), usage);
+            // A single frame needs no transit.
+            return self.put_one(reservation, giver, range.start()).map_err(|error| (first, error));
         }
+        let (giver, relax) = (giver.slot(), || self.contents.relax());
         for frame in range.iter() {
             let departed =
-                self.place(frame).and_then(|place| tracking::depart(&self.entries[place.entry], giver, has_token));
+                self.place(frame).and_then(|place| tracking::depart(&self.entries[place.entry], giver, relax));
             if let Err(error) = departed {
                 for frame in range.below(frame.as_u64()).iter() {
                     let place = self.place(frame).expect("it has departed from its place");
-                    tracking::come_back(&self.entries[place.entry], giver);
+                    tracking::come_back(&self.entries[place.entry], giver, relax);
                 }
                 return Err((frame, error));
             }
@@ -132,8 +123,7 @@ impl<C: Contents> FrameAllocator<'_, C> {
         let mut gathered = Gathered::default();
         for frame in range.iter() {
             let place = self.place(frame).expect("it has departed from its place");
-            let note = tracking::arrive(&self.entries[place.entry], || self.empty(frame.as_u64()));
-            self.count_put(reservation, note, usage);
+            tracking::arrive(&self.entries[place.entry], || self.empty(frame.as_u64()), relax);
             if let Some((word, bits)) = gathered.add(place) {
                 self.put_bits(reservation, word, bits);
             }
@@ -142,19 +132,9 @@ impl<C: Contents> FrameAllocator<'_, C> {
         Ok(())
     }
 
-    /// A single frame needs no transit.
-    fn put_one(
-        &self,
-        reservation: &Reservation,
-        giver: ProcessId,
-        number: u64,
-        usage: Option<Use>,
-    ) -> Result<(), (FrameNumber, Error)> {
-        let refused = |error| (FrameNumber::known(number), error);
-        let place = self.place(FrameNumber::known(number)).map_err(refused)?;
-        let entry = &self.entries[place.entry];
-        let note = tracking::release(entry, giver.slot(), usage.is_some(), || self.empty(number)).map_err(refused)?;
-        self.count_put(reservation, note, usage);
+    fn put_one(&self, reservation: &Reservation, giver: ProcessId, number: u64) -> Result<(), Error> {
+        let place = self.place(FrameNumber::known(number))?;
+        self.release(place.entry, giver, number)?;
         self.put_bits(reservation, place.word, 1 << place.bit);
         Ok(())
     }
@@ -165,11 +145,11 @@ impl<C: Contents> FrameAllocator<'_, C> {
 
     /// Makes a frame free of which there is a token, but sets no bit.
     #[inline]
-    pub(crate) fn release(&self, entry: usize, giver: ProcessId, number: u64) -> Result<Note, Error> {
+    pub(crate) fn release(&self, entry: usize, giver: ProcessId, number: u64) -> Result<(), Error> {
         if !is_somebody(giver) {
             return Err(Error::Invalid);
         }
-        tracking::release(&self.entries[entry], giver.slot(), true, || self.empty(number))
+        tracking::release(&self.entries[entry], giver.slot(), || self.empty(number), || self.contents.relax())
     }
 
     /// Sees to what a frame holds that becomes free.
@@ -180,17 +160,6 @@ impl<C: Contents> FrameAllocator<'_, C> {
         }
         self.contents.poison(one(number));
         Note::free(Holds::Poison)
-    }
-
-    fn count_put(&self, reservation: &Reservation, note: Note, usage: Option<Use>) {
-        let usage = match note.purpose() {
-            Purpose::Of(usage) => Some(usage),
-            Purpose::Unlisted => usage,
-            Purpose::None | Purpose::Transit | Purpose::Fixed => None,
-        };
-        if let Some(usage) = usage {
-            self.slots[reservation.cpu].count_put(usage, 1);
-        }
     }
 
     /// Sets bits of free frames, in the reservation where they belong there.

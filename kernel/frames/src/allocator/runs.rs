@@ -9,7 +9,7 @@ use super::{
     reservation::Reservation,
     setup::for_each_word,
     spans::{AREA_FRAMES, Span, WORD_FRAMES},
-    tracking::{self, Holds, Note, is_somebody},
+    tracking::{Holds, Note, is_somebody},
 };
 use crate::{Contents, FrameRange, Owned, Request, Run, TakeError, Zone, request::FOUR_GIB};
 
@@ -172,7 +172,7 @@ impl<C: Contents> FrameAllocator<'_, C> {
         let mut zeroed = true;
         for frame in run.iter() {
             let number = frame.as_u64();
-            match tracking::acquire(&self.entries[span.place(number).entry], owner.slot(), note) {
+            match self.acquire(span.place(number).entry, owner, note) {
                 Ok(before) => {
                     self.prepare(&self.slots[reservation.cpu], number, before, false);
                     zeroed &= before.holds() == Holds::Zeroes;

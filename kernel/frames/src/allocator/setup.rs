@@ -1,9 +1,6 @@
 //! The allocator's memory, and how it takes over from the frame source.
 
-use core::{
-    fmt,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-};
+use core::{fmt, sync::atomic::AtomicU64};
 
 use steward_ledger::{Entry, ProcessId};
 
@@ -12,11 +9,9 @@ use super::{
     bitmap::Bitmap,
     reservation::{CpuSlot, Reservation},
     spans::{AREA_WORDS, Span, Spans, WORD_FRAMES, low_bits},
-    tracking::{self, Holds, Note},
+    tracking::{self, Note},
 };
-use crate::{
-    Contents, FrameNumber, FrameRange, FrameSource, MemoryMap, RegionKind, request::FOUR_GIB, source::FIRST_FRAME,
-};
+use crate::{Contents, FrameNumber, FrameRange, FrameSource, MemoryMap, RegionKind, request::FOUR_GIB};
 
 /// How much memory an allocator needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +89,7 @@ impl<'a, C: Contents> FrameAllocator<'a, C> {
             entries: storage.entries,
             bitmap,
             slots: storage.slots,
-            managed: AtomicU64::new(managed),
-            managed_at_first: managed,
-            reclaimed: AtomicBool::new(source.reclaimed),
+            managed,
             early: source.taken,
             fixed: source.fixed,
             contents,
@@ -120,7 +113,7 @@ impl<'a, C: Contents> FrameAllocator<'a, C> {
                         Some(RegionKind::BootloaderReclaimable) if source.reclaimed => Note::UNLISTED,
                         _ => Note::FIXED,
                     };
-                    tracking::set(&self.entries[span.place(number).entry], kernel, note);
+                    tracking::set(&self.entries[span.place(number).entry], kernel, note, || self.contents.relax());
                 }
                 for_each_word(span, free, |word, bits| self.bitmap.put(word, bits));
                 end_before = free.end();
@@ -128,7 +121,7 @@ impl<'a, C: Contents> FrameAllocator<'a, C> {
         }
         for (range, usage) in &source.listed {
             for place in range.iter().filter_map(|frame| self.spans.place(frame.as_u64())) {
-                tracking::set(&self.entries[place.entry], kernel, Note::taken(*usage, 0));
+                tracking::set(&self.entries[place.entry], kernel, Note::taken(*usage, 0), || self.contents.relax());
             }
         }
     }
@@ -157,25 +150,6 @@ impl<'a, C: Contents> FrameAllocator<'a, C> {
             self.bitmap.reserved.remove(reservation.word / AREA_WORDS);
         }
         slot.let_go();
-    }
-
-    /// Makes the boot loader's memory free, from 1 MiB up. Nothing of the loader's may be in use any more: neither its page
-    /// tables nor its stack, nor what it handed over. A second call does nothing. `map` is that of [`Self::take_over`].
-    pub fn reclaim_from_loader(&self, map: &MemoryMap) {
-        if self.reclaimed.swap(true, Relaxed) {
-            return;
-        }
-        let loader = map.regions().iter().filter(|region| region.kind == RegionKind::BootloaderReclaimable);
-        for region in loader.map(|region| region.range.at_or_above(FIRST_FRAME)) {
-            for span in self.spans.iter() {
-                let range = region.within(span.range);
-                for frame in range.iter() {
-                    tracking::set(&self.entries[span.place(frame.as_u64()).entry], 0, Note::free(Holds::Anything));
-                }
-                self.managed.fetch_add(range.count(), Relaxed);
-                for_each_word(span, range, |word, bits| self.bitmap.put(word, bits));
-            }
-        }
     }
 }
 

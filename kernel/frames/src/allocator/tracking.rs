@@ -1,8 +1,10 @@
 //! Frames in the ledger's table: who owns them, and in the upper half of the second word, which is ours, what for.
+//!
+//! Each of these may find somebody at the frame, and calls `relax` until it is alone with it.
 
-use core::hint::spin_loop;
+use core::convert::Infallible;
 
-use steward_ledger::{Claim, Entry, Error, ProcessId, Word};
+use steward_ledger::{Claim, Entry, Error, IN_TRANSIT, ProcessId, Word};
 
 use crate::Use;
 
@@ -10,13 +12,10 @@ const ORDER_SHIFT: u32 = 32;
 const USE_SHIFT: u32 = 36;
 const FIELD: u64 = 0xf;
 
-/// While a frame is in transit, its eight bits stand here. Only audits use these, and nothing is in transit during one.
-const TRANSIT_SHIFT: u32 = 40;
-
 /// What taking and giving back need of an entry, so that a model checker can put its own in place of it.
 pub(crate) trait Key {
     /// As [`Entry::claim`].
-    fn seize<E>(&self, rule: impl Fn(Word) -> Result<(), E>) -> Result<impl Seized, E>;
+    fn seize<E>(&self, rule: impl Fn(Word) -> Result<(), E>, relax: impl FnMut()) -> Result<impl Seized, E>;
 }
 
 /// What they need of a [`Claim`].
@@ -29,8 +28,8 @@ pub(crate) trait Seized {
 
 impl Key for Entry {
     #[inline]
-    fn seize<E>(&self, rule: impl Fn(Word) -> Result<(), E>) -> Result<impl Seized, E> {
-        self.claim(rule, spin_loop)
+    fn seize<E>(&self, rule: impl Fn(Word) -> Result<(), E>, relax: impl FnMut()) -> Result<impl Seized, E> {
+        self.claim(rule, relax)
     }
 }
 
@@ -59,7 +58,7 @@ impl Seized for Claim<'_> {
 /// Whether frames can be owned by that process.
 #[inline]
 pub(crate) const fn is_somebody(process: ProcessId) -> bool {
-    process.slot() != 0
+    process.slot() != 0 && process.slot() != IN_TRANSIT
 }
 
 /// What stands in the use field.
@@ -71,8 +70,6 @@ pub(crate) enum Purpose {
     Of(Use),
     /// It was taken early in the boot; its token alone knows what for.
     Unlisted,
-    /// It is being given back as part of a run, and is the kernel's for that moment.
-    Transit,
     /// It is no frame to be had: the kernel's image, the boot loader's memory, and so on.
     Fixed,
 }
@@ -111,7 +108,6 @@ impl Note {
     pub(crate) fn purpose(self) -> Purpose {
         match self.0 >> USE_SHIFT & FIELD {
             0 => Purpose::None,
-            0xd => Purpose::Transit,
             0xe => Purpose::Unlisted,
             0xf => Purpose::Fixed,
             number => Use::ALL.get(number as usize - 1).map_or(Purpose::None, |&usage| Purpose::Of(usage)),
@@ -121,22 +117,6 @@ impl Note {
     #[cfg(test)]
     pub(crate) const fn bits(self) -> u64 {
         self.0
-    }
-
-    fn may_leave(self, has_token: bool) -> bool {
-        match self.purpose() {
-            Purpose::Fixed | Purpose::Transit => false,
-            Purpose::Unlisted => has_token,
-            Purpose::None | Purpose::Of(_) => true,
-        }
-    }
-
-    const fn in_transit(self) -> Self {
-        Self(0xd << USE_SHIFT | (self.0 >> ORDER_SHIFT & 0xff) << TRANSIT_SHIFT)
-    }
-
-    const fn before_transit(self) -> Self {
-        Self((self.0 >> TRANSIT_SHIFT & 0xff) << ORDER_SHIFT)
     }
 
     /// The order of a taken frame's block.
@@ -154,13 +134,12 @@ impl Note {
     }
 }
 
-const _: () = assert!(Use::ALL.len() < 0xd);
+const _: () = assert!(Use::ALL.len() < 0xe);
 
 /// Makes a free frame `owner`'s. Gives the note that it had.
 #[inline]
-pub(crate) fn acquire(entry: &impl Key, owner: u16, note: Note) -> Result<Note, Error> {
-    let is_free = |word: Word| if word.owner() == 0 { Ok(()) } else { Err(Error::AlreadyOwned) };
-    let claim = entry.seize(is_free)?;
+pub(crate) fn acquire(entry: &impl Key, owner: u16, note: Note, relax: impl FnMut()) -> Result<Note, Error> {
+    let claim = entry.seize(is_free, relax)?;
     let before = Note(claim.note());
     claim.set_note(note.0);
     let word = claim.word().with_owner(owner);
@@ -168,24 +147,26 @@ pub(crate) fn acquire(entry: &impl Key, owner: u16, note: Note) -> Result<Note, 
     Ok(before)
 }
 
-/// Makes a frame of `giver`'s free, once `empty` has said with which note. Gives the note that it had. Frames that were
-/// taken early and are not listed leave only with a token, which `has_token` says is there.
+/// Makes a frame of `giver`'s free, once `empty` has said with which note.
 #[inline]
 pub(crate) fn release(
     entry: &impl Key,
     giver: u16,
-    has_token: bool,
     empty: impl FnOnce() -> Note,
-) -> Result<Note, Error> {
-    let claim = entry.seize(|word| may_leave(word, giver))?;
-    let note = Note(claim.note());
-    if !note.may_leave(has_token) {
+    relax: impl FnMut(),
+) -> Result<(), Error> {
+    let claim = entry.seize(|word| may_leave(word, giver), relax)?;
+    if Note(claim.note()).purpose() == Purpose::Fixed {
         return Err(Error::NotOwner);
     }
     claim.set_note(empty().0);
     let word = claim.word().with_owner(0);
     claim.commit(word);
-    Ok(note)
+    Ok(())
+}
+
+fn is_free(word: Word) -> Result<(), Error> {
+    if word.owner() == 0 { Ok(()) } else { Err(Error::AlreadyOwned) }
 }
 
 /// Whether `giver` could release the frame, as it looks now.
@@ -200,60 +181,57 @@ pub(crate) fn may_leave(word: Word, giver: u16) -> Result<(), Error> {
     }
 }
 
-/// Takes a frame of `giver`'s into transit: nobody can do anything with it until it arrives, or comes back.
-pub(crate) fn depart(entry: &Entry, giver: ProcessId, has_token: bool) -> Result<(), Error> {
-    let claim = entry.claim(|word| may_leave(word, giver.slot()), spin_loop)?;
-    let note = Note(claim.note());
-    if !note.may_leave(has_token) {
+/// Takes a frame of `giver`'s into transit: it belongs to nobody who could do anything with it, until it
+/// [arrives](arrive), or [comes back](come_back).
+pub(crate) fn depart(entry: &Entry, giver: u16, relax: impl FnMut()) -> Result<(), Error> {
+    let claim = entry.claim(|word| may_leave(word, giver), relax)?;
+    if Note(claim.note()).purpose() == Purpose::Fixed {
         return Err(Error::NotOwner);
     }
-    claim.set_note(note.in_transit().0);
-    let word = claim.word().with_owner(ProcessId::KERNEL.slot());
+    let word = claim.word().with_owner(IN_TRANSIT);
     claim.commit(word);
     Ok(())
 }
 
 /// Gives a frame in transit back to who had it.
-pub(crate) fn come_back(entry: &Entry, giver: ProcessId) {
-    set(entry, giver.slot(), note(entry).1.before_transit());
+pub(crate) fn come_back(entry: &Entry, giver: u16, relax: impl FnMut()) {
+    entry.claim(any, relax).unwrap_or_else(|never| match never {}).commit(Word::default().with_owner(giver));
 }
 
-/// Makes a frame in transit free. Gives the note that it had.
-pub(crate) fn arrive(entry: &Entry, empty: impl FnOnce() -> Note) -> Note {
-    let before = note(entry).1.before_transit();
-    set(entry, 0, empty());
-    before
+/// Makes a frame in transit free.
+pub(crate) fn arrive(entry: &Entry, empty: impl FnOnce() -> Note, relax: impl FnMut()) {
+    set(entry, 0, empty(), relax);
 }
 
 /// Sets owner and note of a frame that is no longer, or not yet, anybody else's concern.
-pub(crate) fn set(entry: &Entry, owner: u16, note: Note) {
-    let claim = entry.claim(|_| Ok::<(), Error>(()), spin_loop).expect("the rule takes any word");
+pub(crate) fn set(entry: &Entry, owner: u16, note: Note, relax: impl FnMut()) {
+    let claim = entry.claim(any, relax).unwrap_or_else(|never| match never {});
     claim.set_note(note.0);
     claim.commit(Word::default().with_owner(owner));
 }
 
 /// The note of a frame as it is now, or was a moment ago.
-pub(crate) fn note(entry: &Entry) -> (Word, Note) {
-    let claim = entry.claim(|_| Ok::<(), Error>(()), spin_loop).expect("the rule takes any word");
+pub(crate) fn note(entry: &Entry, relax: impl FnMut()) -> (Word, Note) {
+    let claim = entry.claim(any, relax).unwrap_or_else(|never| match never {});
     (claim.word(), Note(claim.note()))
 }
 
-/// Takes the purpose off a frame that the ledger has freed. `None` when somebody owns it, or it has none.
-pub(crate) fn freed(entry: &Entry, empty: impl FnOnce() -> Note) -> Option<Note> {
-    let is_free = |word: Word| if word.owner() == 0 { Ok(()) } else { Err(Error::AlreadyOwned) };
-    let claim = entry.claim(is_free, spin_loop).ok()?;
+/// The rule that takes any word.
+fn any(_: Word) -> Result<(), Infallible> {
+    Ok(())
+}
+
+/// Empties a frame that the ledger has freed. Gives the note that it had; `None` when somebody owns it.
+pub(crate) fn freed(entry: &Entry, empty: impl FnOnce() -> Note, relax: impl FnMut()) -> Option<Note> {
+    let claim = entry.claim(is_free, relax).ok()?;
     let note = Note(claim.note());
-    if note.purpose() == Purpose::None {
-        return None;
-    }
     claim.set_note(empty().0);
     Some(note)
 }
 
 /// Fills a free frame, unless it holds that already. Nobody can take it meanwhile. False when it was left as it is.
-pub(crate) fn refill(entry: &Entry, holds: Holds, fill: impl FnOnce()) -> bool {
-    let is_free = |word: Word| if word.owner() == 0 { Ok(()) } else { Err(Error::AlreadyOwned) };
-    let Ok(claim) = entry.claim(is_free, spin_loop) else { return false };
+pub(crate) fn refill(entry: &Entry, holds: Holds, fill: impl FnOnce(), relax: impl FnMut()) -> bool {
+    let Ok(claim) = entry.claim(is_free, relax) else { return false };
     let note = Note(claim.note());
     if note.purpose() != Purpose::None || note.holds() == holds {
         return false;
@@ -267,17 +245,23 @@ pub(crate) fn refill(entry: &Entry, holds: Holds, fill: impl FnOnce()) -> bool {
 mod tests {
     use super::*;
 
-    const ONE: ProcessId = ProcessId::from_parts(5, 0);
+    const ONE: u16 = 5;
+    const KERNEL: u16 = ProcessId::KERNEL.slot();
+
+    /// Nobody else is at the entries of these tests.
+    fn alone() {
+        unreachable!("somebody is at the frame")
+    }
 
     #[test]
     fn a_frame_that_somebody_owns_is_not_acquired_and_stays_as_it_is() {
         let entry = Entry::free();
-        set(&entry, 0, Note::free(Holds::Zeroes));
-        assert_eq!(acquire(&entry, 5, Note::taken(Use::User, 3)), Ok(Note::free(Holds::Zeroes)));
-        for owner in [5, 6, ProcessId::KERNEL.slot()] {
-            assert_eq!(acquire(&entry, owner, Note::taken(Use::Heap, 0)), Err(Error::AlreadyOwned));
-            let (word, found) = note(&entry);
-            assert_eq!((word.owner(), found), (5, Note::taken(Use::User, 3)));
+        set(&entry, 0, Note::free(Holds::Zeroes), alone);
+        assert_eq!(acquire(&entry, ONE, Note::taken(Use::User, 3), alone), Ok(Note::free(Holds::Zeroes)));
+        for owner in [ONE, 6, KERNEL] {
+            assert_eq!(acquire(&entry, owner, Note::taken(Use::Heap, 0), alone), Err(Error::AlreadyOwned));
+            let (word, found) = note(&entry, alone);
+            assert_eq!((word.owner(), found), (ONE, Note::taken(Use::User, 3)));
         }
     }
 
@@ -297,60 +281,66 @@ mod tests {
 
     #[test]
     fn a_frame_in_transit_is_nobodys_to_take_or_give() {
-        let (entry, kernel) = (Entry::free(), ProcessId::KERNEL);
+        let entry = Entry::free();
         let before = Note::taken(Use::User, 9);
-        set(&entry, ONE.slot(), before);
-        depart(&entry, ONE, true).unwrap();
-        let (word, transit) = note(&entry);
-        assert_eq!((word.owner(), transit.purpose()), (kernel.slot(), Purpose::Transit));
+        set(&entry, ONE, before, alone);
+        depart(&entry, ONE, alone).unwrap();
         let empty = || unreachable!("it is not freed");
-        assert_eq!(release(&entry, kernel.slot(), true, empty), Err(Error::NotOwner));
-        assert_eq!(depart(&entry, kernel, true), Err(Error::NotOwner));
-        assert_eq!(acquire(&entry, 6, before), Err(Error::AlreadyOwned));
-        assert_eq!((freed(&entry, empty), refill(&entry, Holds::Zeroes, || {})), (None, false));
-        come_back(&entry, ONE);
-        assert_eq!((note(&entry).0.owner(), note(&entry).1), (ONE.slot(), before));
-        depart(&entry, ONE, true).unwrap();
-        assert_eq!(arrive(&entry, || Note::free(Holds::Poison)), before);
-        assert_eq!((note(&entry).0, note(&entry).1), (Word::default(), Note::free(Holds::Poison)));
+        for giver in [ONE, KERNEL] {
+            assert_eq!(release(&entry, giver, empty, alone), Err(Error::NotOwner));
+            assert_eq!(depart(&entry, giver, alone), Err(Error::NotOwner));
+        }
+        assert_eq!(acquire(&entry, 6, before, alone), Err(Error::AlreadyOwned));
+        assert_eq!((freed(&entry, empty, alone), refill(&entry, Holds::Zeroes, || {}, alone)), (None, false));
+        come_back(&entry, ONE, alone);
+        let (word, found) = note(&entry, alone);
+        assert_eq!((word.owner(), found), (ONE, before), "it is as it was");
+        depart(&entry, ONE, alone).unwrap();
+        arrive(&entry, || Note::free(Holds::Poison), alone);
+        assert_eq!(note(&entry, alone), (Word::default(), Note::free(Holds::Poison)));
     }
 
     #[test]
-    fn frames_leave_as_their_notes_allow() {
-        let (entry, kernel) = (Entry::free(), ProcessId::KERNEL);
+    fn nobody_can_act_as_the_owner_of_frames_in_transit() {
+        assert!(is_somebody(ProcessId::KERNEL) && is_somebody(ProcessId::from_parts(ONE, 3)));
+        assert!(!is_somebody(ProcessId::from_parts(0, 0)) && !is_somebody(ProcessId::from_parts(IN_TRANSIT, 0)));
+    }
+
+    #[test]
+    fn frames_leave_unless_they_are_fixed_or_in_use() {
+        let entry = Entry::free();
         let free = || Note::free(Holds::Anything);
-        for (note, has_token, may_leave) in [
-            (Note::FIXED, true, false),
-            (Note::UNLISTED, false, false),
-            (Note::UNLISTED, true, true),
-            (Note::taken(Use::Heap, 0), false, true),
-        ] {
-            set(&entry, kernel.slot(), note);
-            assert_eq!(depart(&entry, kernel, has_token).is_ok(), may_leave);
-            set(&entry, kernel.slot(), note);
-            assert_eq!(
-                release(&entry, kernel.slot(), has_token, free),
-                Some(note).filter(|_| may_leave).ok_or(Error::NotOwner)
-            );
+        for (note, may_leave) in
+            [(Note::FIXED, false), (Note::UNLISTED, true), (Note::taken(Use::Heap, 0), true), (free(), true)]
+        {
+            let expected = if may_leave { Ok(()) } else { Err(Error::NotOwner) };
+            set(&entry, KERNEL, note, alone);
+            assert_eq!(depart(&entry, KERNEL, alone), expected);
+            set(&entry, KERNEL, note, alone);
+            assert_eq!(release(&entry, KERNEL, free, alone), expected);
         }
         for word in [Word::default().with_shared(1), Word::default().with_reads(1), Word::default().with_writes(true)] {
-            assert_eq!(may_leave(word.with_owner(5), 5), Err(Error::Borrowed));
-            assert_eq!(may_leave(word.with_owner(5), 6), Err(Error::NotOwner));
+            assert_eq!(may_leave(word.with_owner(ONE), ONE), Err(Error::Borrowed));
+            assert_eq!(may_leave(word.with_owner(ONE), 6), Err(Error::NotOwner));
         }
     }
 
     #[test]
-    fn only_what_the_ledger_freed_loses_its_purpose_and_only_free_frames_are_filled() {
+    fn what_the_ledger_freed_is_emptied_and_only_free_frames_are_filled() {
         let entry = Entry::free();
         let empty = || Note::free(Holds::Poison);
-        set(&entry, 5, Note::taken(Use::User, 0));
-        assert_eq!((freed(&entry, empty), refill(&entry, Holds::Zeroes, || unreachable!())), (None, false));
-        set(&entry, 0, Note::taken(Use::User, 0));
-        assert!(!refill(&entry, Holds::Zeroes, || unreachable!()), "it is not known to be free here");
-        assert_eq!(freed(&entry, empty), Some(Note::taken(Use::User, 0)));
-        assert_eq!((freed(&entry, || unreachable!()), note(&entry).1), (None, empty()));
-        assert!(refill(&entry, Holds::Zeroes, || {}));
-        assert!(!refill(&entry, Holds::Zeroes, || unreachable!("it holds them")));
-        assert_eq!(note(&entry).1.holds(), Holds::Zeroes);
+        let fill = || unreachable!("it is not filled");
+        set(&entry, ONE, Note::taken(Use::User, 0), alone);
+        assert_eq!((freed(&entry, empty, alone), refill(&entry, Holds::Zeroes, fill, alone)), (None, false));
+        set(&entry, 0, Note::taken(Use::User, 0), alone);
+        assert!(!refill(&entry, Holds::Zeroes, fill, alone), "it is not known to be free here");
+        assert_eq!(freed(&entry, empty, alone), Some(Note::taken(Use::User, 0)));
+        assert_eq!(note(&entry, alone).1, empty());
+        assert!(refill(&entry, Holds::Zeroes, || {}, alone));
+        assert!(!refill(&entry, Holds::Zeroes, || unreachable!("it holds them"), alone));
+        assert_eq!(note(&entry, alone).1.holds(), Holds::Zeroes);
+        // One that was acquired and given up without the allocator: what it holds is not known.
+        assert_eq!(freed(&entry, empty, alone), Some(Note::free(Holds::Zeroes)));
+        assert_eq!(note(&entry, alone).1.holds(), Holds::Poison);
     }
 }

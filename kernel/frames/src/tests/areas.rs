@@ -1,7 +1,7 @@
 //! Which areas CPUs take their frames from, and what they do with bits that are out of date.
 
 use super::*;
-use crate::Request;
+use crate::{FrameNumber, Request};
 
 const AREA: u64 = 512;
 const WORD: u64 = 64;
@@ -17,8 +17,7 @@ fn take(frames: &Frames, cpu: &mut Reservation) -> u64 {
 }
 
 fn put(frames: &Frames, cpu: &mut Reservation, number: u64) {
-    let range = crate::FrameRange::new(number, number + 1).unwrap();
-    frames.put_range(cpu, KERNEL_ITSELF, range).unwrap();
+    frames.put(cpu, KERNEL_ITSELF, Frame::new(FrameNumber::known(number), Use::Tests)).unwrap();
 }
 
 #[test]

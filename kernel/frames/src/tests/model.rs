@@ -151,7 +151,7 @@ proptest! {
                     let range = run.range();
                     model.put(range);
                     frames.put_bulk(cpu, process(owner), run.into_frames(), |_| unreachable!());
-                    prop_assert!(frames.put_range(cpu, process(owner), range).is_err());
+                    prop_assert!(frames.put_run(cpu, process(owner), Run::new(range, Use::Tests)).is_err());
                 }
                 Step::PutBulk(at, count) => {
                     for _ in 0..count.min(held.len()) {

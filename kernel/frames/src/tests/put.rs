@@ -72,8 +72,8 @@ fn frames_of_others_and_frames_that_do_not_exist_are_refused() {
     ] {
         let frame = Frame::new(FrameNumber::known(number), Use::Tests);
         assert_eq!(frames.put(&mut cpu, KERNEL_ITSELF, frame).unwrap_err().error, error, "{number:#x}");
-        let range = FrameRange::new(number, number + 1).unwrap();
-        assert_eq!(frames.put_range(&mut cpu, KERNEL_ITSELF, range).unwrap_err().1, error, "{number:#x}");
+        let run = Run::new(FrameRange::new(number, number + 1).unwrap(), Use::Tests);
+        assert_eq!(frames.put_run(&mut cpu, KERNEL_ITSELF, run).unwrap_err().error, error, "{number:#x}");
     }
     assert_sound(&frames);
 }
@@ -135,8 +135,50 @@ fn frames_that_the_ledger_freed_come_back_once() {
         assert_eq!(frames.memory_use().bytes("user"), Some(FRAME_SIZE));
         assert_eq!(frames.check().lost, 0);
     }
-    frames.put_range(&mut cpu, process(5), FrameRange::new(kept.as_u64(), kept.as_u64() + 1).unwrap()).unwrap();
+    frames.put(&mut cpu, process(5), Frame::new(kept, Use::User)).unwrap();
     assert_eq!(frames.free_frames(), 3 * 256);
+}
+
+#[test]
+fn a_frame_that_was_acquired_without_the_allocator_and_given_up_is_found_again() {
+    let ours = Ours::new(map(&[entry(2 * MIB, 4 * MIB, USABLE)]));
+    let frames = ours.allocator();
+    let mut cpu = frames.reservation(0).unwrap();
+    let claim = ours.entries[3].claim(|_| Ok::<(), ()>(()), || {}).unwrap();
+    let word = claim.word().with_owner(5);
+    claim.commit(word);
+    // All others, so that whatever led to the frame has been found to be wrong.
+    let taken = take_all(&frames, &mut cpu);
+    assert_eq!(taken.len(), 511);
+    ours.free(3);
+    frames.put_freed(&mut cpu, FrameRange::new(512 + 3, 512 + 4).unwrap());
+    assert_eq!((frames.free_frames(), frames.check().lost), (1, 0));
+    assert_eq!(frames.take(&mut cpu, KERNEL_ITSELF, Use::Tests).unwrap().number().as_u64(), 512 + 3);
+}
+
+#[test]
+fn a_run_that_is_being_given_back_is_nobodys_to_lend() {
+    let ours = Ours::new(plain(4));
+    let frames = ours.allocator();
+    let mut cpu = frames.reservation(0).unwrap();
+    let run = frames.take_run(&mut cpu, KERNEL_ITSELF, Request::run(8, Use::Heap).aligned_to(8)).unwrap();
+    let first = (run.range().start() - FIRST_FRAME) as usize;
+    // Somebody is at the last frame, so that the giver waits there, with all others on their way.
+    let last = ours.entries[first + 7].claim(|_| Ok::<(), ()>(()), || {}).unwrap();
+    std::thread::scope(|scope| {
+        let giver = scope.spawn(|| frames.put_run(&mut cpu, KERNEL_ITSELF, run));
+        let owner = || ours.entries[first + 6].word().owner();
+        while owner() == KERNEL_ITSELF.slot() {
+            std::thread::yield_now();
+        }
+        let owners = (first..first + 7).map(|index| ours.entries[index].word().owner());
+        assert!(owners.into_iter().all(|owner| owner == steward_ledger::IN_TRANSIT));
+        let word = last.word().with_shared(1);
+        last.commit(word);
+        let refused = giver.join().unwrap().unwrap_err();
+        assert_eq!(refused.error, Error::Borrowed);
+    });
+    assert!((first..first + 8).all(|index| ours.entries[index].word().owner() == KERNEL_ITSELF.slot()));
 }
 
 #[test]

@@ -1,5 +1,3 @@
-use steward_ledger::Error;
-
 use super::machines::EMULATED;
 use super::*;
 use crate::{RegionKind, Request, Zone};
@@ -19,8 +17,7 @@ fn what_was_taken_before_is_tracked_and_can_be_given_back() {
     for frame in tables {
         frames.put(&mut cpu, KERNEL_ITSELF, frame).unwrap();
     }
-    // The heap's by its numbers: what it was taken for is known.
-    frames.put_range(&mut cpu, KERNEL_ITSELF, heap.range()).unwrap();
+    frames.put_run(&mut cpu, KERNEL_ITSELF, heap).unwrap();
     assert_eq!(frames.free_frames(), 256 + 20 + 16);
     assert_sound(&frames);
 }
@@ -32,34 +29,11 @@ fn early_frames_beyond_what_the_source_can_list_come_back_by_their_tokens() {
     let runs: Vec<_> = (0..300).map(|n| source.take_run(Request::one(Use::ALL[n % Use::ALL.len()])).unwrap()).collect();
     let frames = allocator_after(&mut source, &map, 1, Untouched);
     let mut cpu = frames.reservation(0).unwrap();
-    let by_number = frames.put_range(&mut cpu, KERNEL_ITSELF, runs[299].range());
-    assert_eq!(by_number.unwrap_err().1, Error::NotOwner);
     for run in runs {
         frames.put_run(&mut cpu, KERNEL_ITSELF, run).unwrap();
     }
     let account = frames.memory_use();
     assert!(Use::ALL.iter().all(|usage| account.bytes(usage.name()) == Some(0)), "{account:?}");
-    assert_sound(&frames);
-}
-
-#[test]
-fn the_loaders_memory_becomes_free_once() {
-    let map = map(&[
-        entry(MIB, 2 * MIB, LOADER),
-        entry(2 * MIB, 4 * MIB, USABLE),
-        entry(4 * MIB, 5 * MIB, LOADER),
-        entry(6 * MIB, 7 * MIB, LOADER),
-    ]);
-    let frames = allocator(&map, 1);
-    let total = frames.memory_use().total();
-    assert_eq!(frames.memory_use().bytes("boot-loader"), Some(3 * MIB));
-    for _ in 0..2 {
-        frames.reclaim_from_loader(&map);
-        assert_eq!(frames.free_frames(), 5 * 256);
-        assert_eq!((frames.memory_use().bytes("boot-loader"), frames.memory_use().total()), (Some(0), total));
-    }
-    let mut cpu = frames.reservation(0).unwrap();
-    assert!(frames.take_run(&mut cpu, KERNEL_ITSELF, Request::run(1024, Use::Tests)).is_ok());
     assert_sound(&frames);
 }
 

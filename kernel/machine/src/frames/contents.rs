@@ -4,7 +4,7 @@ use core::slice;
 
 use steward_frames::{Contents, FrameRange};
 
-use crate::memory;
+use crate::{memory, smp};
 
 /// What freed frames are filled with: no address, no sensible length, not text.
 const PATTERN: u8 = 0xd5;
@@ -40,5 +40,9 @@ impl Contents for DirectMap {
         if let Some(at) = held.iter().position(|&byte| byte != PATTERN) {
             log::error!("memory was written to while it was free, at {:#x}", frames.start_address() + at as u64);
         }
+    }
+
+    fn relax(&self) {
+        smp::relax();
     }
 }
