@@ -13,7 +13,7 @@ use talc::{
 };
 use x86_64::instructions::interrupts::without_interrupts;
 
-use crate::{frames, layout::PAGE_BYTES, memory, shortage};
+use crate::{frames, layout::PAGE_BYTES, memory, shortage, smp};
 
 /// Least that the heap grows by: 512 KiB.
 const STEP_FRAMES: u64 = 128;
@@ -39,8 +39,18 @@ unsafe impl Source for Frames {
     }
 }
 
-/// The heap. Its lock is held with interrupts off, so that what a call from another CPU breaks into never holds it.
-struct Heap(TalcLock<spin::Mutex<()>, Frames>);
+/// The heap. Its lock is held with interrupts off, so that what a call from another CPU breaks into never holds it; who
+/// waits for it follows changes of the page tables, which its holder may be waiting for.
+struct Heap(TalcLock<spin::mutex::Mutex<(), Following>, Frames>);
+
+/// Waits as [`smp::relax`] does.
+struct Following;
+
+impl spin::RelaxStrategy for Following {
+    fn relax() {
+        smp::relax();
+    }
+}
 
 // SAFETY: each call is passed on as it is to an allocator that keeps the trait's contract.
 unsafe impl GlobalAlloc for Heap {
