@@ -69,6 +69,7 @@ pub(crate) fn open(entries: &'static [Entry], frames: &Spans, room: Room) {
     LEDGER.call_once(|| {
         let table = Table::new(entries, spans).expect("the allocator's stretches are in order and have entries each");
         let ledger = Ledger::new(table, room.accounts).expect("the table names no owner but the kernel");
+        let ledger = ledger.with_relax(smp::relax);
         ledger.grow(room.loans).expect("the first loans find room");
         ledger
     });
@@ -90,6 +91,16 @@ pub fn with<R>(act: impl FnOnce(&Ledger<'static>) -> R) -> R {
 /// [`Error::NoMemory`] when there are as many as there can be.
 pub fn admit(quota: Quota, window: Window) -> Result<ProcessId, Error> {
     if shortage::strikes() { Err(Error::NoMemory) } else { with(|ledger| ledger.admit(quota, window)) }
+}
+
+/// A process dies; between the steps of that, interrupts come through.
+///
+/// # Errors
+/// [`Error::Invalid`] if it does not live, or is the kernel.
+pub fn die(process: ProcessId) -> Result<(), Error> {
+    let mut death = with(|ledger| ledger.begin_death(process))?;
+    while with(|ledger| ledger.go_on(&mut death, &mut Kernel)) {}
+    Ok(())
 }
 
 /// Makes room for so many more loans at least, for good.

@@ -100,7 +100,7 @@ impl Things {
             ledger::with(|ledger| ledger.unpin(pin, &mut Kernel));
         }
         for process in processes {
-            ledger::with(|ledger| ledger.die(process, &mut Kernel)).expect("it lives");
+            ledger::die(process).expect("it lives");
         }
         for stack in stacks.into_iter().rev() {
             stack.give_back().expect("it is as it was made");
@@ -150,7 +150,7 @@ fn use_the_ledger(things: &mut Things) -> Result<(), Refusal> {
     ledger::grow(40)?;
     ledger::with(|ledger| ledger.revoke(owner, written, &mut Kernel))?;
     // The owner's pages become its estate, and go when the last who uses them is done.
-    ledger::with(|ledger| ledger.die(owner, &mut Kernel))?;
+    ledger::die(owner)?;
     things.processes.retain(|&process| process != owner);
     things.pages(reader, 3)?;
     Ok(ledger::with(|ledger| ledger.give_back(writer, relent, &mut Kernel))?)
@@ -286,7 +286,7 @@ fn when_processes_are_used_up_the_next_one_is_refused_until_one_is_gone() {
         all.push(process);
     }
     is_used_up(admit());
-    let die = |process| ledger::with(|ledger| ledger.die(process, &mut Kernel)).expect("it lives");
+    let die = |process| ledger::die(process).expect("it lives");
     die(all.pop().expect("there are some"));
     all.push(admit().expect("one is gone"));
     all.into_iter().for_each(die);

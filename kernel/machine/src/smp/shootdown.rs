@@ -4,7 +4,7 @@
 //! or, with interrupts off, wherever it waits for another CPU ([`relax`](super::relax)): else two CPUs, one of which holds the
 //! tables and waits for the other, which waits for the tables, would do so for ever.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering, fence};
 
 use x86_64::{
     VirtAddr,
@@ -29,6 +29,8 @@ pub(crate) fn flush(_held: &mut TablesInForce, first: u64, pages: u64) {
     // Release: pairs with the Acquire in `serve`, so that who sees the change sees which, and the tables as they now are.
     CHANGE.store(change, Ordering::Release);
     serve();
+    // SeqCst: pairs with the one in `join`. A CPU that comes up is among those below, or sees the change.
+    fence(Ordering::SeqCst);
     let others = running().without(this_cpu().index());
     for cpu in others.iter() {
         apic::send(per_cpu::of(cpu).apic_id(), FLUSH_VECTOR);
@@ -60,9 +62,16 @@ pub(crate) fn serve() {
     });
 }
 
-/// Called on a CPU that comes up: it remembers nothing yet. There must be no change under way.
-pub(super) fn join() {
-    this_cpu().flushed.store(CHANGE.load(Ordering::Relaxed), Ordering::Relaxed);
+/// Called on a CPU that comes up, once it is among those that run: what it remembers may be from before a change that was
+/// made without it, and `forget` makes it forget all.
+pub(super) fn join(forget: impl FnOnce()) {
+    // SeqCst: pairs with the one in `flush`.
+    fence(Ordering::SeqCst);
+    // Acquire: as in `serve`.
+    let change = CHANGE.load(Ordering::Acquire);
+    forget();
+    // Release: as in `serve`.
+    this_cpu().flushed.store(change, Ordering::Release);
 }
 
 /// Called for each interrupt with [`FLUSH_VECTOR`].

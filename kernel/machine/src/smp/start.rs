@@ -158,6 +158,8 @@ impl Candidate {
             return;
         }
         log::warn!("CPU {} (APIC id {}) does not start; the machine does without it", self.index, self.apic_id);
+        // From here on, `enter` turns it away.
+        EXCEPTION_STACKS[self.index.as_usize()][0].store(0, Ordering::Relaxed);
         // Wherever it is, it goes back to waiting for a start-up IPI, and uses no memory.
         apic::send_init(self.apic_id);
         clock::wait(AFTER_INIT_NS);
@@ -211,9 +213,8 @@ extern "C" fn enter(apic_id: u64) -> ! {
     install(index);
     segments::init(EXCEPTION_STACKS[index.as_usize()].each_ref().map(|top| top.load(Ordering::Relaxed)));
     trap::join();
-    cpu::join();
     apic::join();
-    shootdown::join();
     STARTED.insert(index);
+    shootdown::join(cpu::join);
     idle()
 }

@@ -7,8 +7,8 @@ use x86_64::instructions::interrupts;
 use super::{CpuIndex, CpuSet, SharedSet, per_cpu, started, this_cpu};
 use crate::{apic, clock, halt_for_ever};
 
-/// How long the others may take to stop: 5 s, in nanoseconds. One that does not is past answering; the machine goes down
-/// without it.
+/// How long the others may take to stop, or to go on: 5 s, in nanoseconds. One that does not is past answering; the machine
+/// goes down without it.
 const PATIENCE_NS: u64 = 5_000_000_000;
 
 /// What the CPUs but [`STOPPER`] are to do.
@@ -61,6 +61,8 @@ impl Drop for Held {
     fn drop(&mut self) {
         if ORDER.load(Ordering::Relaxed) == HOLD {
             ORDER.store(RUN, Ordering::Relaxed);
+            // Until all go on: the next to stop them would take one that is about to go on for one that stands still.
+            wait_while(|| OBEYING.get().count() > 0);
             STOPPER.store(NOBODY, Ordering::Relaxed);
         }
         if self.was_enabled {
@@ -91,8 +93,13 @@ fn stop_others() {
         other.is_to_stop.store(true, Ordering::Release);
         apic::send_nmi(other.apic_id());
     }
+    wait_while(|| others.iter().any(|cpu| missing(&cpu)));
+}
+
+/// Waits for others while that is so, but not for ever.
+fn wait_while(is_so: impl Fn() -> bool) {
     let start = clock::nanoseconds();
-    while others.iter().any(|cpu| missing(&cpu)) && clock::nanoseconds().saturating_sub(start) < PATIENCE_NS {
+    while is_so() && clock::nanoseconds().saturating_sub(start) < PATIENCE_NS {
         core::hint::spin_loop();
     }
 }

@@ -145,6 +145,6 @@ fn each_operation_costs_something_and_says_how_much() {
         costs.tell(pages);
     }
     for process in others {
-        ledger::with(|ledger| ledger.die(process, &mut Kernel)).expect("it lives");
+        ledger::die(process).expect("it lives");
     }
 }

@@ -26,7 +26,7 @@ fn process() -> ProcessId {
 }
 
 fn die(process: ProcessId) {
-    ledger::with(|ledger| ledger.die(process, &mut Kernel)).expect("it lives");
+    ledger::die(process).expect("it lives");
 }
 
 fn keys(range: FrameRange) -> Extent {
@@ -130,7 +130,7 @@ impl Worker {
             (4..=8, _) => self.pin_or_unpin(),
             (9..=12, _) => {
                 let page = self.stage.pages.start;
-                let view = ledger::with(|ledger| ledger.view_with(page, smp::relax)).expect("there is that page");
+                let view = ledger::with(|ledger| ledger.view(page)).expect("there is that page");
                 assert_eq!(view.owner, Some(self.stage.owner));
                 assert!(view.holder.is_none() || !view.writes || view.shared == 0, "{view:?}");
                 self.operations += 1;

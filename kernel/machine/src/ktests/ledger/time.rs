@@ -41,7 +41,7 @@ impl Offer {
     }
 
     fn give_back(self) {
-        ledger::with(|ledger| ledger.die(self.borrower, &mut Kernel)).expect("it lives");
+        ledger::die(self.borrower).expect("it lives");
         frames::give_back(self.run).expect("nobody has borrowed it any more");
     }
 }
@@ -131,6 +131,6 @@ fn what_was_lent_on_and_is_pinned_ends_with_the_deadline_and_is_gone_with_the_pi
     assert_eq!(shared(), 2, "the device still reads");
     ledger::with(|ledger| ledger.unpin(pin, &mut Kernel));
     assert_eq!(shared(), 0);
-    ledger::with(|ledger| ledger.die(other, &mut Kernel)).expect("it lives");
+    ledger::die(other).expect("it lives");
     offer.give_back();
 }
