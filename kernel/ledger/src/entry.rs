@@ -327,5 +327,6 @@ mod tests {
         assert!(!full.with_writes(false).writes() && full.with_writes(false).is_lent_mut());
         assert!(!full.with_lent_mut(false).is_lent_mut() && full.with_lent_mut(false).writes());
         assert!(!Word::default().with_owner(u16::MAX).is_in_use());
+        assert!(!Word(Word::default().with_owner(7).0 | BUSY).is_in_use(), "whoever is at it is no loan");
     }
 }

@@ -2,7 +2,7 @@
 
 mod world;
 
-use steward_ledger::{Error, Life, ProcessId, Quota, State, Window};
+use steward_ledger::{Account, Error, IN_TRANSIT, Ledger, Life, ProcessId, Quota, State, Table, Window};
 use world::*;
 
 #[test]
@@ -107,4 +107,33 @@ fn the_kernel_does_not_die() {
     refused(ledger, Error::Invalid, || ledger.die(ProcessId::KERNEL, &mut ()));
     refused(ledger, Error::Invalid, || ledger.admit_at(0, Quota::NONE, Window::default()));
     refused(ledger, Error::NoMemory, || ledger.admit_at(1, Quota::NONE, Window::default()));
+}
+
+#[test]
+fn a_key_that_changes_hands_through_an_allocator_is_nobodys() {
+    let ledger = ledger(4);
+    let [a, b] = processes(ledger);
+    let entry = ledger.table().entry(100).unwrap();
+    let claim = entry.claim(|_| Ok::<(), ()>(()), || unreachable!("nobody is at it")).unwrap();
+    let word = claim.word().with_owner(IN_TRANSIT);
+    claim.commit(word);
+    assert_eq!(ledger.view(100).unwrap().owner, None);
+    let (key, none) = ([keys(100, 1)], &mut ());
+    for actor in [a, ProcessId::KERNEL] {
+        assert_eq!(ledger.acquire(actor, &key, none), Err(Error::AlreadyOwned));
+        assert_eq!(ledger.release(actor, &key, none), Err(Error::NotOwner));
+        assert_eq!(ledger.transfer(actor, b, &key, none), Err(Error::NotOwner));
+        assert_eq!(ledger.lend(actor, b, &key, SHARED, none), Err(Error::NotOwner));
+    }
+    let itself = ProcessId::from_parts(IN_TRANSIT, 0);
+    assert_eq!(ledger.release(itself, &key, none), Err(Error::Invalid), "nobody acts by that name");
+    assert_eq!(ledger.admit_at(IN_TRANSIT, Quota::NONE, ANYTHING), Err(Error::Invalid));
+}
+
+#[test]
+fn there_is_no_account_for_keys_in_transit() {
+    let accounts = leak(usize::from(IN_TRANSIT) + 1, Account::new);
+    let table = || Table::new(&[], &[]).unwrap();
+    assert_eq!(Ledger::new(table(), accounts).err(), Some(Error::Invalid));
+    assert!(Ledger::new(table(), &accounts[1..]).is_ok());
 }
