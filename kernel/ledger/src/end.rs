@@ -120,7 +120,6 @@ impl Ledger<'_> {
 
     #[inline(never)]
     fn end_all(&self, tree: &mut Tree<'_>, top: u32, operation: Operation, effects: &mut (impl Effects + ?Sized)) {
-        let mut next = self.leaf_below(top);
         let mut index = top;
         while index != NONE {
             let slot = self.pool.slot(index);
@@ -129,21 +128,16 @@ impl Ledger<'_> {
             }
             index = self.next_downward(index, top);
         }
-        loop {
-            let index = next;
+        let mut next = Some(self.leaf_below(top));
+        while let Some(index) = next {
             let slot = self.pool.slot(index);
-            let is_top = index == top;
             // Closing may end the record, so the way on is asked for before.
-            next = match slot.next_sibling.load(Relaxed) {
-                _ if is_top => NONE,
+            next = (index != top).then(|| match slot.next_sibling.load(Relaxed) {
                 NONE => slot.parent.load(Relaxed),
                 sibling => self.leaf_below(sibling),
-            };
+            });
             if slot.meta().phase() == Phase::Ending {
                 self.close(tree, index, slot, operation, effects);
-            }
-            if is_top {
-                return;
             }
         }
     }

@@ -210,7 +210,9 @@ impl LoanSlot {
     }
 
     pub(crate) fn unlock(&self) {
-        self.set_meta(Meta(self.meta.load(Relaxed)).unlocked());
+        let meta = Meta(self.meta.load(Relaxed));
+        debug_assert!(meta.is_locked(), "who unlocks a tree has locked it, and its root is there");
+        self.set_meta(meta.unlocked());
     }
 
     pub(crate) fn root(&self) -> LoanId {
