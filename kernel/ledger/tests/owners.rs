@@ -137,3 +137,24 @@ fn there_is_no_account_for_keys_in_transit() {
     assert_eq!(Ledger::new(table(), accounts).err(), Some(Error::Invalid));
     assert!(Ledger::new(table(), &accounts[1..]).is_ok());
 }
+
+#[test]
+fn keys_that_an_allocator_hands_out_count_from_before_to_after() {
+    let ledger = ledger(4);
+    let process = ledger.admit(Quota { owned: 10, ..Quota::NONE }, ANYTHING).unwrap();
+    let owned = || ledger.account_of(process).map(|account| account.owned);
+    ledger.acquire(process, &[keys(100, 3)], &mut ()).unwrap();
+    ledger.count(process, 7).unwrap();
+    assert_eq!(owned(), Some(10));
+    assert_eq!(ledger.count(process, 1), Err(Error::NoMemory));
+    assert_eq!(ledger.count(ProcessId::from_parts(99, 0), 1), Err(Error::Invalid), "there is no such slot");
+    ledger.discount(process, 5);
+    assert_eq!(owned(), Some(5));
+    // It dies while the allocator still has frames of it in hand, and its slot passes on when these are counted off.
+    ledger.die(process, &mut ()).unwrap();
+    assert_eq!((ledger.life(process), owned()), (Life::Estate, Some(2)));
+    assert_eq!(ledger.count(process, 1), Err(Error::Invalid));
+    ledger.discount(process, 2);
+    assert_eq!((ledger.life(process), owned()), (Life::Vacant, None));
+    audit(ledger);
+}

@@ -138,3 +138,17 @@ fn a_dead_owners_pinned_keys_are_freed_at_the_last_unpin() {
     assert_eq!((notes.freed[2], ledger.life(a)), (keys(101, 2), Life::Vacant));
     audit(ledger);
 }
+
+#[test]
+fn what_a_loan_does_not_allow_is_refused_before_its_effects_are_asked_for_room() {
+    let ledger = ledger(4);
+    let [a, b] = processes(ledger);
+    let no_room = &mut Notes { no_room: true, ..Notes::default() };
+    ledger.acquire(a, &[keys(100, 1)], &mut ()).unwrap();
+    let loan = ledger.lend(a, b, &[keys(100, 1)], SHARED, &mut ()).unwrap();
+    let mut pin = |direction: steward_ledger::Direction| {
+        ledger.pin(b, Access::Loan(loan), keys(100, 1), direction, no_room).err()
+    };
+    assert_eq!(pin(DeviceWrites), Some(Error::SharedBorrowed));
+    assert_eq!(pin(DeviceReads), Some(Error::NoMemory));
+}
