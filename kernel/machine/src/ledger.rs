@@ -13,13 +13,13 @@ use crate::{clock, frames, lock::Lock, memory::MapError, shortage, smp, timer::T
 /// Most stretches of memory that have entries of their own.
 const MOST_SPANS: usize = steward_frames::MAX_REGIONS;
 /// So many frames of memory give room for one more process.
-const FRAMES_A_PROCESS: u64 = 1024;
+const FRAMES_A_PROCESS: u64 = 2048;
 /// Room for processes on the smallest and the largest machine.
 const PROCESSES: core::ops::RangeInclusive<u64> = 64..=4096;
 /// So many frames of memory give room for one more loan.
-const FRAMES_A_LOAN: u64 = 2048;
+const FRAMES_A_LOAN: u64 = 4096;
 /// Room for loans on the smallest machine.
-const LEAST_LOANS: u64 = 64;
+const LEAST_LOANS: u64 = 42;
 const NANOSECONDS: u64 = 1_000_000_000;
 /// What time may pass between two ticks. If more seems to have passed, the machine stood still or its counter jumped.
 const LONGEST_STEP: u64 = NANOSECONDS;

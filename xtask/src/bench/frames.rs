@@ -1,12 +1,16 @@
 //! P4, P5, P6 and P11: the frame allocator beside others.
 
 use std::collections::BTreeMap;
+use std::io::{PipeWriter, Write};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
 use super::Context;
+use super::machine::{Guest, converse};
 use super::row::{Row, Subject};
+use crate::images::{self, Build};
 
 mod project;
 
@@ -181,29 +185,73 @@ pub fn bulk(context: &Context) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// P11: what it costs to know of each frame, in thousandths of memory.
+/// P11: what it costs to know of each frame, in thousandths of memory: by the allocator's own word, and all that a kernel
+/// has put aside for the ledger, with processes and loans.
 ///
 /// # Errors
-/// As [`measure`].
+/// As [`measure`], and when the kernel does not come up.
 pub fn metadata(context: &Context) -> Result<Vec<Row>> {
-    let figures = Figures::parse(&example(context, 0)?)?;
-    let rows = figures.0.into_iter().map(|((_, machine), figure)| {
+    let row = |what: String, bytes: f64, memory: f64| {
         let subject = Subject {
             id: "P11",
-            what: format!("entries, bitmap and slots, {machine}"),
+            what,
             unit: "bytes",
             peer: "0.4 % of memory".to_owned(),
             target: "ratio ≤ 1".to_owned(),
             most: 1.0,
         };
-        subject.row(figure.median, Some(figure.least * 0.004))
-    });
-    Ok(rows.collect())
+        subject.row(bytes, Some(memory * 0.004))
+    };
+    let figures = Figures::parse(&example(context, 0)?)?.0.into_iter();
+    let mut rows: Vec<_> = figures
+        .map(|((_, machine), figure)| row(format!("entries, bitmap and slots, {machine}"), figure.median, figure.least))
+        .collect();
+    for mebibytes in [128, 1024, 4096] {
+        let bytes = in_the_kernel(context, mebibytes)?;
+        let memory = f64::from(mebibytes) * f64::from(1 << 20);
+        rows.push(row(format!("all of the kernel's ledger, {mebibytes} MiB"), bytes, memory));
+    }
+    Ok(rows)
+}
+
+/// What the command `mem` of a kernel says that the ledger takes, in bytes.
+fn in_the_kernel(context: &Context, mebibytes: u32) -> Result<f64> {
+    const PROMPT: &str = "steward> ";
+    let image = images::image(&context.workspace, Build { release: true, tests: false }, &context.interrupts)?;
+    let memory = ["-m".into(), format!("{mebibytes}M").into()];
+    let guest = Guest {
+        name: "Steward".to_owned(),
+        arguments: image.boot.arguments("").into_iter().chain(memory).collect(),
+        marker: "not memory: ",
+        limit: Duration::from_secs(60),
+    };
+    let mut asked = false;
+    let seen = converse(&context.emulator, "q35", &guest, &context.interrupts, |seen, keyboard: &mut PipeWriter| {
+        if !asked && String::from_utf8_lossy(seen).contains(PROMPT) {
+            asked = true;
+            write!(keyboard, "mem\r")?;
+        }
+        Ok(())
+    })?;
+    ledger_row(&String::from_utf8_lossy(&seen)).context("`mem` has no row `ledger`")
+}
+
+/// The bytes of the row `ledger`.
+fn ledger_row(text: &str) -> Option<f64> {
+    let row = text.lines().find_map(|line| line.strip_prefix("ledger "))?;
+    row.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ledgers_row_is_found_among_those_of_mem() {
+        let text = "steward> mem\r\nkind      bytes   KiB\r\nfree  127598592 124608\r\nledger    552960   540\r\n";
+        assert_eq!(ledger_row(text), Some(552_960.0));
+        assert_eq!(ledger_row("ledgers 5\n"), None);
+    }
 
     #[test]
     fn figures_are_found_by_what_and_whose_they_are() {
