@@ -25,6 +25,7 @@ use crate::test::{end, heading, host, outputs, properties, replay};
 use crate::way::Way;
 use crate::workspace::{BARE_METAL, UEFI, Workspace};
 
+mod miri;
 mod nextest;
 
 /// Runs what is too slow for `test`: the same questions, asked more often and of more machines.
@@ -32,7 +33,8 @@ mod nextest;
 /// - host tests of tier verify: among them the kernels that misbehave on purpose, on every machine and in every way to
 ///   keep tests apart, and a thousand machines in a row; and property tests with a million cases in all;
 /// - every kernel test of the tiers test and verify on q35, pc and microvm, and with 1, 2, 4 and 64 CPUs;
-/// - kernel tests by cargo-nextest, where that is installed.
+/// - kernel tests by cargo-nextest, where that is installed;
+/// - the ledger's threads under Miri.
 ///
 /// Running them may take 30 minutes; compiling does not count. More than that counts as a failure. The last line is
 /// `N passed, M failed`, and the exit code is 0 only when nothing failed.
@@ -77,10 +79,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let interrupts = Interrupts::install()?;
     let budget = Budget::of(Tier::Verify);
     let verify = Verify { options, workspace, interrupts: &interrupts, budget: &budget };
-    let steps: [(&str, Step<'_>); 3] = [
+    let steps: [(&str, Step<'_>); 4] = [
         ("host tests of tier verify, property tests", Verify::properties),
         ("kernel tests on every machine", Verify::machines),
         ("kernel tests by cargo-nextest", Verify::nextest),
+        ("the ledger's threads under Miri", Verify::miri),
     ];
     let mut totals = Totals::default();
     for (what, step) in steps {
@@ -150,6 +153,10 @@ impl Verify<'_> {
 
     fn nextest(&self) -> Result<Totals> {
         nextest::run(&self.workspace, self.budget, self.interrupts)
+    }
+
+    fn miri(&self) -> Result<Totals> {
+        miri::run(&self.workspace, self.budget, self.interrupts)
     }
 }
 
