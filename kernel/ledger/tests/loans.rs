@@ -180,3 +180,26 @@ fn a_chain_has_at_most_255_levels() {
     assert_eq!(ledger.loan(loan), None);
     audit(ledger);
 }
+
+#[test]
+fn room_for_loans_is_added_256_times_at_most_and_all_of_it_is_used() {
+    let ledger = ledger(1);
+    let [a, b] = processes(ledger);
+    ledger.acquire(a, &[keys(100, 1)], &mut ()).unwrap();
+    let chunk = 4096;
+    assert!(ledger.has_room_for(255 * chunk) && !ledger.has_room_for(255 * chunk + 1));
+    for _ in 1..256 {
+        assert!(ledger.has_room_for(1));
+        ledger.grow(leak(2, LoanSlot::new)).unwrap();
+    }
+    assert!(!ledger.has_room_for(1) && ledger.has_room_for(0));
+    refused(ledger, Error::NoMemory, || ledger.grow(leak(1, LoanSlot::new)));
+    let slots = 1 + 255 * 2;
+    assert_eq!(ledger.loan_slots(), slots);
+    let lend = || ledger.lend(a, b, &[keys(100, 1)], SHARED, &mut ());
+    let loans: Vec<_> = (0..slots).map(|_| lend().unwrap()).collect();
+    assert_eq!(lend(), Err(Error::NoMemory));
+    audit(ledger);
+    loans.into_iter().for_each(|loan| ledger.give_back(b, loan, &mut ()).unwrap());
+    audit(ledger);
+}
