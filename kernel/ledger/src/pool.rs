@@ -184,6 +184,21 @@ mod tests {
     }
 
     #[test]
+    fn a_head_that_came_back_is_not_the_one_that_went() {
+        let slots = [const { LoanSlot::new() }; 2];
+        let pool = Pool::new();
+        pool.grow(&slots).unwrap();
+        let mut heads = std::vec![pool.free.load(Relaxed)];
+        for _ in 0..3 {
+            let index = pool.pop().unwrap();
+            pool.push(index);
+            heads.push(pool.free.load(Relaxed));
+        }
+        assert!(heads.windows(2).all(|pair| pair[0] as u32 == pair[1] as u32 && pair[1] >> 32 == (pair[0] >> 32) + 2));
+        assert_eq!(Pool::changed(u64::MAX, 7), 7, "it counts round");
+    }
+
+    #[test]
     #[cfg_attr(miri, ignore = "counts thousands of slots: minutes, and one thread only")]
     fn slots_come_in_chunks_of_any_size_until_there_are_too_many_chunks() {
         let slots: std::vec::Vec<_> = (0..2 * CHUNK + 3).map(|_| LoanSlot::new()).collect();
