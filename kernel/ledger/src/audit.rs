@@ -44,6 +44,11 @@ pub enum Difference {
     Deadlines { counted: u32, found: u32 },
     /// Slots in all, and those that are free or in use.
     Slots { counted: u32, found: u32 },
+    /// A key that is in no span has a place that it should not have: a second one, one in another chain, or one though nobody
+    /// owns it.
+    Place { key: usize },
+    /// Buckets that were added for such keys, and those that are in chains or wait for that.
+    Buckets { counted: usize, found: usize },
 }
 
 const OWNED: usize = 0;
@@ -72,6 +77,19 @@ impl Ledger<'_> {
                 let entry = self.table.entry(key).expect("spans have entries");
                 pins += u64::from(entry.word().reads()) + u64::from(entry.word().writes());
                 self.audit_key(key, entry, report);
+            }
+        }
+        if let Some(others) = self.table.others() {
+            for key in others.keys() {
+                let Some(entry) = others.find(key) else { continue };
+                pins += u64::from(entry.word().reads()) + u64::from(entry.word().writes());
+                self.audit_key(key, entry, report);
+            }
+            let is_other = |key| self.table.others_of(Extent::one(key)).is_some();
+            others.keys().filter(|&key| !is_other(key)).for_each(|key| report(Difference::Place { key }));
+            let (counted, found) = others.audit(|key| report(Difference::Place { key }));
+            if counted != found {
+                report(Difference::Buckets { counted, found });
             }
         }
         self.audit_sums(pins, &records, report);
@@ -103,7 +121,10 @@ impl Ledger<'_> {
         }
         let owner = self.pool.slot(slot.root().index()).lender().slot();
         for key in keys_of(Keys::record(&self.pool, slot)) {
-            let entry = self.table.entry(key).expect("records are of keys of the table");
+            let Some(entry) = self.table.find(key) else {
+                report(Difference::Lender { key, loan });
+                continue;
+            };
             if entry.word().owner() != owner {
                 report(Difference::Lender { key, loan });
             }

@@ -8,6 +8,8 @@ use crate::{
 
 /// How many keys are looked at before the walk asks whether the dead process has any left.
 const STRIDE: usize = 4096;
+/// The same for chains of keys that are in no span.
+const CHAINS: usize = 256;
 
 /// A process's death under way: it does nothing any more and is offered nothing, but what it has is still to be taken from
 /// it, step by step.
@@ -15,8 +17,10 @@ const STRIDE: usize = 4096;
 #[must_use = "a process that is not taken down to the end keeps its slot for ever"]
 pub struct Death {
     process: ProcessId,
-    /// The first key that has not been looked at.
+    /// The first key of a span that has not been looked at.
     next: usize,
+    /// The first chain of other keys that has not been looked at.
+    next_chain: usize,
 }
 
 impl Ledger<'_> {
@@ -42,7 +46,7 @@ impl Ledger<'_> {
             return Err(Error::Invalid);
         }
         account.begin_dying(process)?;
-        Ok(Death { process, next: 0 })
+        Ok(Death { process, next: 0, next_chain: 0 })
     }
 
     /// The next step; false after the last one.
@@ -56,16 +60,36 @@ impl Ledger<'_> {
             }
             return true;
         }
-        let is_next = |span: &&Span| span.keys.start + span.keys.count > death.next;
-        let span = self.table.spans().iter().find(is_next).filter(|_| account.standing().owned() > 0);
-        let Some(span) = span else {
+        if account.standing().owned() == 0 {
             account.leave_estate();
             return false;
-        };
+        }
+        let is_next = |span: &&Span| span.keys.start + span.keys.count > death.next;
+        let Some(span) = self.table.spans().iter().find(is_next) else { return self.go_on_others(death, effects) };
         let start = span.keys.start.max(death.next);
         let count = STRIDE.min(span.keys.start + span.keys.count - start);
         self.sweep(death.process, Keys::list(&[Extent { start, count }]), effects);
         death.next = start + count;
+        true
+    }
+
+    /// The next step among the keys that are in no span.
+    fn go_on_others(&self, death: &mut Death, effects: &mut (impl Effects + ?Sized)) -> bool {
+        let others = self.table.others().filter(|others| death.next_chain < others.chains());
+        let Some(others) = others else {
+            self.account(death.process.slot()).leave_estate();
+            return false;
+        };
+        let chains = death.next_chain..others.chains().min(death.next_chain + CHAINS);
+        death.next_chain = chains.end;
+        for chain in chains {
+            // In ascending order, so that none is looked at twice. A key that comes behind this is of who sees the death.
+            let mut last = None;
+            while let Some(key) = others.next_in(chain, last) {
+                self.sweep_other(death.process, key, effects);
+                last = Some(key);
+            }
+        }
         true
     }
 

@@ -137,6 +137,16 @@ impl Word {
     const fn is_busy(self) -> bool {
         self.0 & BUSY != 0
     }
+
+    /// What stands in the entry of a key that somebody has claimed, and that had this word.
+    pub(crate) const fn claimed(self) -> u64 {
+        self.0 | BUSY
+    }
+
+    /// What stands in the entry of a key that has this word, and that nobody has claimed.
+    pub(crate) const fn settled(self) -> u64 {
+        self.0
+    }
 }
 
 /// What the ledger knows of one key.
@@ -186,6 +196,18 @@ impl Entry {
     #[inline(always)]
     pub(crate) fn settle(&self, word: Word) {
         settle(&self.word, word);
+    }
+
+    /// The first word's own cell.
+    #[inline(always)]
+    pub(crate) const fn cell(&self) -> &AtomicU64 {
+        &self.word
+    }
+
+    /// Forgets the second word, which was some other key's.
+    #[inline(always)]
+    pub(crate) fn clear_note(&self) {
+        self.note.store(0, Ordering::Relaxed);
     }
 
     /// Whether the key may be of interest to who looks for those of `slot`: it is that process's, or somebody is at it.
@@ -239,6 +261,21 @@ pub(crate) fn claim<E>(
             Err(now) => word = Word(now),
         }
     }
+}
+
+/// Claims the key whose word this is, for who has a lock without which nobody does: so no exchange is needed. The word
+/// as it was; `None` while somebody else has claimed it.
+#[inline(always)]
+pub(crate) fn claim_locked<E>(cell: &impl Cell, rule: impl FnOnce(Word) -> Result<(), E>) -> Result<Option<Word>, E> {
+    // Acquire: pairs with the Release in `settle`, for which nobody needs that lock.
+    let word = Word(cell.load(Ordering::Acquire));
+    if word.is_busy() {
+        return Ok(None);
+    }
+    rule(word)?;
+    // Orders nothing: who has the lock next sees it, and nobody else asks.
+    cell.store(word.0 | BUSY, Ordering::Relaxed);
+    Ok(Some(word))
 }
 
 /// What [`Entry::may_be_of`] does, for any kind of cell.

@@ -103,7 +103,7 @@ impl<'a> Ledger<'a> {
         self.pool.len()
     }
 
-    /// The entries of the keys.
+    /// The table of the keys.
     #[must_use]
     pub const fn table(&self) -> &Table<'a> {
         &self.table
@@ -196,8 +196,12 @@ impl<'a> Ledger<'a> {
     /// Frees those of the keys that are a dead process's and that nobody uses any more.
     pub(crate) fn sweep(&self, dead: ProcessId, keys: Keys<'_>, effects: &mut (impl Effects + ?Sized)) {
         for extent in keys.iter() {
+            let Some(entries) = self.table.entries(extent) else {
+                (extent.start..extent.start + extent.count).for_each(|key| self.sweep_other(dead, key, effects));
+                continue;
+            };
             let mut run = Extent { start: extent.start, count: 0 };
-            for (key, entry) in (extent.start..).zip(self.table.checked(extent)) {
+            for (key, entry) in (extent.start..).zip(entries) {
                 if self.sweep_one(dead, entry, effects) {
                     run.count += 1;
                     continue;
@@ -206,6 +210,19 @@ impl<'a> Ledger<'a> {
                 run = Extent { start: key + 1, count: 0 };
             }
             self.swept(dead, run, effects);
+        }
+    }
+
+    /// The same for one key that is in no span.
+    pub(crate) fn sweep_other(&self, dead: ProcessId, key: usize, effects: &mut (impl Effects + ?Sized)) {
+        let rule = |word| {
+            let freed = rules::pass_on(word, dead.slot(), 0)?;
+            // As below.
+            let is_of_dead = self.account(dead.slot()).standing().generation() == dead.generation();
+            if is_of_dead { Ok(freed) } else { Err(Error::NotOwner) }
+        };
+        if self.table.checked_others().change(key, rule, || effects.relax()).is_ok() {
+            self.swept(dead, Extent::one(key), effects);
         }
     }
 

@@ -120,7 +120,7 @@ impl Ledger<'_> {
         &self,
         pin: &Pin,
         account: &Account,
-        range: Range<'_, &[Extent]>,
+        range: Range<'_, '_, &[Extent]>,
         rule: impl Rule,
         effects: &mut (impl Effects + ?Sized),
     ) -> Result<(), Error> {
@@ -163,7 +163,7 @@ impl Ledger<'_> {
     /// Takes the pin from the keys. Whether who pinned them is dead.
     fn unpin_keys(&self, pin: &Pin, effects: &mut (impl Effects + ?Sized)) -> bool {
         let extents = [pin.keys];
-        let range = Range::new(&self.table, extents.as_slice(), Some(self.table.checked(pin.keys)));
+        let range = Range::new(&self.table, extents.as_slice(), self.table.entries(pin.keys));
         let change = pin.change(Operation::Unpin, range.keys());
         range.seize_any(effects);
         let is_dead = self.live(pin.process).is_err();

@@ -97,33 +97,33 @@ impl<'k, S: Source<'k>> Claimable<'k> for One<'k, S> {
     }
 }
 
-/// Keys all of which have entries.
+/// Keys of a table.
 #[derive(Clone, Copy)]
-pub(crate) struct Range<'k, S> {
-    table: &'k Table<'k>,
+pub(crate) struct Range<'k, 't, S> {
+    table: &'k Table<'t>,
     source: S,
-    /// Their entries, if the keys are a single extent: most are.
+    /// Their entries, if the keys are a single extent of a span: most are.
     only: Option<&'k [Entry]>,
 }
 
-impl<'k> Range<'k, Record<'k>> {
+impl<'k, 't> Range<'k, 't, Record<'k>> {
     /// The keys of a loan.
     #[inline(always)]
-    pub(crate) fn record(table: &'k Table<'k>, slots: &'k dyn Slots, slot: &'k LoanSlot) -> Self {
-        let only = (slot.extent_count() == 1).then(|| table.checked(slot.extent(0)));
+    pub(crate) fn record(table: &'k Table<'t>, slots: &'k dyn Slots, slot: &'k LoanSlot) -> Self {
+        let only = if slot.extent_count() == 1 { table.entries(slot.extent(0)) } else { None };
         Self::new(table, Record { slots, slot }, only)
     }
 }
 
-impl<'k, S: Source<'k>> Range<'k, S> {
-    /// These keys, whose entries are `only`, unless they are more than one extent.
+impl<'k, 't, S: Source<'k>> Range<'k, 't, S> {
+    /// These keys, whose entries are `only`, unless they are more than one extent, or in no span.
     #[inline(always)]
-    pub(crate) const fn new(table: &'k Table<'k>, source: S, only: Option<&'k [Entry]>) -> Self {
+    pub(crate) const fn new(table: &'k Table<'t>, source: S, only: Option<&'k [Entry]>) -> Self {
         Self { table, source, only }
     }
 }
 
-impl<'k, S: Source<'k>> Claimable<'k> for Range<'k, S> {
+impl<'k, S: Source<'k>> Claimable<'k> for Range<'k, '_, S> {
     type Held = ();
 
     #[inline(always)]
@@ -156,10 +156,12 @@ fn seize_extents<'k>(
     effects: &mut (impl Effects + ?Sized),
 ) -> Result<(), Error> {
     for (number, extent) in source.keys().iter().enumerate() {
-        if let Err(error) = seize(table.checked(extent), rule, effects) {
-            for extent in source.keys().iter().take(number) {
-                settle(table.checked(extent), |_, word| word);
-            }
+        let seized = match table.entries(extent) {
+            Some(entries) => seize(entries, rule, effects),
+            None => table.checked_others().seize(extent, rule, || effects.relax()),
+        };
+        if let Err(error) = seized {
+            source.keys().iter().take(number).for_each(|extent| settle_extent(table, extent, |_, word| word));
             return Err(error);
         }
     }
@@ -168,8 +170,14 @@ fn seize_extents<'k>(
 
 #[inline(never)]
 fn settle_extents<'k>(table: &Table<'_>, source: impl Source<'k>, next: impl Next) {
-    for extent in source.keys().iter() {
-        settle(table.checked(extent), next);
+    source.keys().iter().for_each(|extent| settle_extent(table, extent, next));
+}
+
+#[inline(always)]
+fn settle_extent(table: &Table<'_>, extent: Extent, next: impl Next) {
+    match table.entries(extent) {
+        Some(entries) => settle(entries, next),
+        None => table.checked_others().settle_all(extent, next),
     }
 }
 

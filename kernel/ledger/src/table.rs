@@ -1,6 +1,6 @@
 //! Which entry belongs to which key.
 
-use crate::{Entry, Error, Extent, Word, range::Range};
+use crate::{Entry, Error, Extent, Others, Word, range::Range};
 
 /// Keys that have entries: as many as there are keys, from `first` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +14,15 @@ pub struct Span {
 /// More keys than are ever counted one by one.
 const ENOUGH: usize = u32::MAX as usize;
 
-/// The entries of all keys. Keys between two spans have none, and take no memory.
-#[derive(Clone, Copy, Debug)]
+/// The entries of all keys. Those in spans have one each; all others, if the table has any, share some. What is neither is no
+/// key, and takes no memory.
+#[derive(Debug)]
 pub struct Table<'a> {
     entries: &'a [Entry],
     spans: &'a [Span],
     /// The first key of the largest span, and its entries: most keys are asked for there.
     main: (usize, &'a [Entry]),
+    others: Option<Others<'a>>,
 }
 
 impl<'a> Table<'a> {
@@ -46,16 +48,28 @@ impl<'a> Table<'a> {
             .iter()
             .max_by_key(|span| span.keys.count)
             .map_or((0, &entries[..0]), |span| (span.keys.start, &entries[span.first..span.first + span.keys.count]));
-        Ok(Self { entries, spans, main })
+        Ok(Self { entries, spans, main, others: None })
     }
 
-    /// The entry of the key, if it has one.
+    /// The same table, in which every number from [`Others::first`] on that is in no span is a key, too.
+    #[must_use]
+    pub fn with_others(self, others: Others<'a>) -> Self {
+        Self { others: Some(others), ..self }
+    }
+
+    /// The keys that are in no span, if the table has any.
+    #[must_use]
+    pub const fn others(&self) -> Option<&Others<'a>> {
+        self.others.as_ref()
+    }
+
+    /// The entry of the key, if it is in a span.
     #[must_use]
     pub fn entry(&self, key: usize) -> Option<&'a Entry> {
         self.entries(Extent::one(key))?.first()
     }
 
-    /// The entries of these keys, if each has one.
+    /// The entries of these keys, if they are in one span.
     #[must_use]
     #[inline(always)]
     pub fn entries(&self, keys: Extent) -> Option<&'a [Entry]> {
@@ -93,28 +107,47 @@ impl<'a> Table<'a> {
         self.spans
     }
 
-    /// The words of all keys, in ascending order, each as it is at its moment.
-    pub(crate) fn words(&self) -> impl Iterator<Item = Word> + use<'a> {
+    /// The words of all keys that may have an owner, each as it is at its moment.
+    pub(crate) fn words(&self) -> impl Iterator<Item = Word> + use<'_, 'a> {
         let extents = self.spans.iter().map(|span| span.first..span.first + span.keys.count);
         let entries = self.entries;
-        extents.flat_map(move |range| &entries[range]).map(Entry::word)
+        let others = self.others.iter().flat_map(|others| others.keys().filter_map(|key| others.get(key)));
+        extents.flat_map(move |range| &entries[range]).map(Entry::word).chain(others)
     }
 
-    /// The entries of keys that are known to have some.
+    /// The table of keys that are known to be in no span.
     ///
     /// # Panics
-    /// If one has none.
-    #[inline(always)]
-    pub(crate) fn checked(&self, keys: Extent) -> &'a [Entry] {
-        self.entries(keys).expect("extents are checked before they are used")
+    /// If there is none.
+    pub(crate) fn checked_others(&self) -> &Others<'a> {
+        self.others.as_ref().expect("extents are checked before they are used")
+    }
+
+    /// The others, if all these keys are among them. No extent lies partly in a span.
+    pub(crate) fn others_of(&self, keys: Extent) -> Option<&Others<'a>> {
+        let others = self.others.as_ref().filter(|others| others.may_have(keys))?;
+        // Spans ascend, so the first that ends behind the first key is the first that can have one of these.
+        let after = self.spans.partition_point(|span| span.keys.start + span.keys.count <= keys.start);
+        let is_clear = self.spans.get(after).is_none_or(|span| span.keys.start >= keys.start + keys.count);
+        is_clear.then_some(others)
+    }
+
+    /// The entry of a key, if it has one. As long as nobody changes anything it stays that key's.
+    pub(crate) fn find(&self, key: usize) -> Option<&'a Entry> {
+        let keys = Extent::one(key);
+        match self.entries(keys) {
+            Some(entries) => entries.first(),
+            None => self.others_of(keys)?.find(key),
+        }
     }
 
     /// The range of these keys, and how many they are.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if they are none, do not ascend, overlap, or one has no entry.
+    /// [`Error::Invalid`] if they are none, do not ascend, overlap, one is no key, or an extent is not all in one span or
+    /// all in none. [`Error::NoMemory`] if they are more than can be counted.
     #[inline(always)]
-    pub(crate) fn range<'k>(&'k self, extents: &'k [Extent]) -> Result<(Range<'k, &'k [Extent]>, u32), Error> {
+    pub(crate) fn range<'k>(&'k self, extents: &'k [Extent]) -> Result<(Range<'k, 'a, &'k [Extent]>, u32), Error> {
         let only = match extents {
             [extent] => self.entries(*extent),
             _ => None,
@@ -131,11 +164,12 @@ impl<'a> Table<'a> {
         let mut total = 0_usize;
         let mut next = 0;
         for extent in extents {
-            if extent.count == 0 || extent.start < next || self.entries(*extent).is_none() {
+            let are_keys = self.entries(*extent).is_some() || self.others_of(*extent).is_some();
+            if extent.count == 0 || extent.start < next || !are_keys {
                 return Err(Error::Invalid);
             }
             next = extent.start + extent.count;
-            total += extent.count;
+            total = total.saturating_add(extent.count);
         }
         match u32::try_from(total) {
             Ok(0) => Err(Error::Invalid),

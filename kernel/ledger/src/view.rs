@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use crate::{
-    Account, Error, Extent, Instant, Kind, Ledger, Life, LoanId, ProcessId, Quota, State, Window, Word,
+    Account, Entry, Error, Extent, Instant, Kind, Ledger, Life, LoanId, Others, ProcessId, Quota, State, Window, Word,
     key::Keys,
     loan::{NONE, Phase, Slots},
 };
@@ -83,16 +83,29 @@ impl<'a> Ledger<'a> {
     /// All about a key. Waits while somebody is at it.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the key is not in the table.
+    /// [`Error::Invalid`] if that is no key of the table.
     pub fn view(&self, key: usize) -> Result<View, Error> {
-        let entry = self.table.entry(key).ok_or(Error::Invalid)?;
-        let claim = entry.claim(|_: Word| Ok::<(), Error>(()), self.relax)?;
-        let word = claim.word();
+        if let Some(entry) = self.table.entry(key) {
+            let claim = entry.claim(|_: Word| Ok::<(), Error>(()), self.relax)?;
+            return Ok(self.view_claimed(claim.word(), entry));
+        }
+        let others = self.table.others_of(Extent::one(key)).ok_or(Error::Invalid)?;
+        let is_there = |_: &Entry, word| if word == Word::default() { Err(Error::NotOwner) } else { Ok(word) };
+        let Ok(word) = others.claim(key, is_there, self.relax) else {
+            return Ok(self.view_claimed(Word::default(), &Entry::free()));
+        };
+        let view = self.view_claimed(word, others.claimed(key));
+        others.settle(key, |_, word| word);
+        Ok(view)
+    }
+
+    /// All about a key that is claimed.
+    fn view_claimed(&self, word: Word, entry: &Entry) -> View {
         // While the key is claimed, its owner's slot does not pass on, and the holder does not finish.
         let account = self.accounts.get(usize::from(word.owner())).filter(|_| word.owner() > 0);
         let owner = account.map(|account| account.process(word.owner()));
         let holder = word.is_lent_mut().then(|| self.loan_at(entry.holder()));
-        Ok(View {
+        View {
             state: word.state(),
             owner,
             estate: owner.is_some_and(|owner| self.life(owner) != Life::Live),
@@ -100,7 +113,7 @@ impl<'a> Ledger<'a> {
             reads: word.reads(),
             writes: word.writes(),
             holder,
-        })
+        }
     }
 
     /// The loan, if it has not finished.
@@ -170,18 +183,30 @@ impl<'a> Ledger<'a> {
         })
     }
 
-    /// The stretches of keys that there are, ascending.
+    /// Calls `see` with each key that is in no span and has an owner, each as it is at its moment, in no order.
+    pub fn for_each_other(&self, mut see: impl FnMut(usize, View)) {
+        let keys = self.table.others().into_iter().flat_map(Others::keys);
+        let views = keys.filter_map(|key| Some((key, self.view(key).ok()?)));
+        views.filter(|(_, view)| view.owner.is_some()).for_each(|(key, view)| see(key, view));
+    }
+
+    /// The stretches of keys that have entries of their own, ascending.
     pub fn spans(&self) -> impl Iterator<Item = Extent> + use<'a> {
         self.table.spans().iter().map(|span| span.keys)
     }
 
-    /// The keys that a process owns, or left, ascending; each as it is at its moment.
+    /// The keys that a process owns, or left; each as it is at its moment. Those in spans ascend, then come others, in no
+    /// order.
     pub fn owned_by(&self, process: ProcessId) -> impl Iterator<Item = usize> + use<'_, 'a> {
         let is_there = self.account_of(process).is_some();
-        let keys = self.spans().flat_map(|keys| keys.start..keys.start + keys.count);
-        keys.filter(move |&key| {
+        let of_spans = self.spans().flat_map(|keys| keys.start..keys.start + keys.count);
+        let of_spans = of_spans.filter(move |&key| {
             is_there && self.table.entry(key).is_some_and(|entry| entry.word().owner() == process.slot())
-        })
+        });
+        let others = self.table.others().filter(|_| is_there).into_iter().flat_map(move |others| {
+            others.keys().filter(move |&key| others.get(key).is_some_and(|word| word.owner() == process.slot()))
+        });
+        of_spans.chain(others)
     }
 
     /// The loan whose record is at this place.

@@ -4,11 +4,13 @@
 use std::fmt::Debug;
 
 use steward_ledger::{
-    Account, Change, Effects, Entry, Error, Extent, Instant, Kind, Ledger, LoanId, LoanSlot, Operation, ProcessId,
-    Quota, Span, Table, Terms, Window,
+    Account, Bucket, Change, Effects, Entry, Error, Extent, Instant, Kind, Ledger, LoanId, LoanSlot, Operation, Others,
+    ProcessId, Quota, Span, Table, Terms, Window,
 };
 
 pub const KEYS: [Extent; 2] = [Extent { start: 100, count: 64 }, Extent { start: 1000, count: 16 }];
+/// The first key that need not be in a span.
+pub const OTHERS: usize = 500;
 pub const ANYTHING: Window =
     Window { shared: true, mutable: true, most_keys: usize::MAX, revocable: true, shortest: Some(0) };
 
@@ -17,7 +19,24 @@ pub fn ledger(loans: usize) -> &'static Ledger<'static> {
     ledger_of(&KEYS, 12, loans)
 }
 
+/// The same, in which every number from 500 on that is in no span is a key, too: in so many buckets, and as many more as
+/// chains need.
+pub fn ledger_with_others(loans: usize, buckets: usize, more: usize) -> &'static Ledger<'static> {
+    let others = Others::new(leak(buckets, Bucket::new), OTHERS, 7).unwrap();
+    others.grow(leak(more, Bucket::new)).unwrap();
+    ledger_over(&KEYS, Some(others), 12, loans)
+}
+
 pub fn ledger_of(keys: &[Extent], accounts: usize, loans: usize) -> &'static Ledger<'static> {
+    ledger_over(keys, None, accounts, loans)
+}
+
+fn ledger_over(
+    keys: &[Extent],
+    others: Option<Others<'static>>,
+    accounts: usize,
+    loans: usize,
+) -> &'static Ledger<'static> {
     let mut first = 0;
     let spans: Vec<_> = keys
         .iter()
@@ -27,6 +46,10 @@ pub fn ledger_of(keys: &[Extent], accounts: usize, loans: usize) -> &'static Led
         })
         .collect();
     let table = Table::new(leak(first, Entry::free), spans.leak()).unwrap();
+    let table = match others {
+        Some(others) => table.with_others(others),
+        None => table,
+    };
     let ledger = Box::leak(Box::new(Ledger::new(table, leak(accounts, Account::new)).unwrap()));
     ledger.grow(leak(loans, LoanSlot::new)).unwrap();
     ledger
@@ -64,7 +87,10 @@ pub fn everything(ledger: &Ledger<'_>) -> impl Debug + PartialEq + use<> {
     ledger.for_each_account(|account| accounts.push(account));
     let spans = ledger.table().spans().iter();
     let keys = spans.flat_map(|span| span.keys.start..span.keys.start + span.keys.count);
-    (keys.map(|key| ledger.view(key).unwrap()).collect::<Vec<_>>(), loans, accounts, ledger.next_deadline())
+    let mut others = Vec::new();
+    ledger.for_each_other(|key, view| others.push((key, view)));
+    others.sort_unstable_by_key(|(key, _)| *key);
+    (keys.map(|key| ledger.view(key).unwrap()).collect::<Vec<_>>(), others, loans, accounts, ledger.next_deadline())
 }
 
 pub fn extents(ledger: &Ledger<'_>, loan: LoanId) -> Vec<Extent> {

@@ -1,0 +1,282 @@
+//! Keys without entries of their own: they have one for as long as they have an owner.
+
+use crate::{Bucket, Entry, Error, Extent, Word, bucket, chain::Chain, entry::claim_locked, rules, spare::Spare};
+
+/// Keys that are in no [`Span`](crate::Span): any number from [`Others::first`] on. One that nobody owns takes no room.
+///
+/// Which bucket a key belongs to depends on a seed. A bucket has room for five keys; those beyond get further buckets, in a
+/// chain, of those that [`Others::grow`] added. So there is room for five keys a bucket in all, and less where they come
+/// together by chance: with as many buckets as keys nearly every key is in the first bucket of its chain.
+///
+/// An entry is claimed with its chain locked, and is used without that lock: it does not move. Nothing waits while
+/// a chain is locked, so no interrupt may come in between, on that CPU, of something that uses the same keys.
+#[derive(Debug)]
+pub struct Others<'a> {
+    buckets: &'a [Bucket],
+    first: usize,
+    secrets: [u64; 3],
+    spare: Spare<'a>,
+}
+
+/// What a key is that has no place. Nobody claims it.
+static NOBODYS: Entry = Entry::free();
+
+impl<'a> Others<'a> {
+    /// All keys from `first` on, in these buckets, whose number is a power of two. Who knows the seed can find keys that all
+    /// belong to the same bucket.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for another number of buckets.
+    pub fn new(buckets: &'a [Bucket], first: usize, seed: u64) -> Result<Self, Error> {
+        if !buckets.len().is_power_of_two() {
+            return Err(Error::Invalid);
+        }
+        let mut state = seed;
+        let secrets = core::array::from_fn(|_| secret(&mut state) | 1);
+        Ok(Self { buckets, first, secrets, spare: Spare::new() })
+    }
+
+    /// Adds buckets, which have no keys, for chains that need them.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] if something was added 64 times before (more than 65,536 buckets at once count as several
+    /// times); nothing was added.
+    pub fn grow(&self, more: &'a [Bucket]) -> Result<(), Error> {
+        self.spare.grow(more)
+    }
+
+    /// Whether [`Others::grow`] would add so many buckets.
+    #[must_use]
+    pub fn has_room_for(&self, buckets: usize) -> bool {
+        self.spare.has_room_for(buckets)
+    }
+
+    /// The lowest key there may be.
+    #[must_use]
+    pub const fn first(&self) -> usize {
+        self.first
+    }
+
+    /// How many buckets there are, in chains or not.
+    #[must_use]
+    pub fn buckets(&self) -> usize {
+        self.buckets.len() + self.spare.len()
+    }
+
+    /// How many chains there are.
+    #[must_use]
+    pub const fn chains(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// The number of the chain that a key belongs to.
+    #[must_use]
+    #[inline(always)]
+    pub fn chain_of(&self, key: usize) -> usize {
+        let [mask, first, second] = self.secrets;
+        folded(folded(key as u64 ^ mask, first), second) as usize & (self.buckets.len() - 1)
+    }
+
+    /// Makes that slot the owner of a key, for who keeps no account of owners. Calls nothing while it waits for who has
+    /// claimed the key.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a key below the first, [`Error::AlreadyOwned`], and [`Error::NoMemory`] when there is no
+    /// place for it.
+    pub fn insert(&self, key: usize, owner: u16) -> Result<(), Error> {
+        if key < self.first {
+            return Err(Error::Invalid);
+        }
+        self.change(key, |word| rules::acquire(word, owner), core::hint::spin_loop)
+    }
+
+    /// Makes nobody the owner of a key, whose owner that slot is, as [`Others::insert`] did.
+    ///
+    /// # Errors
+    /// [`Error::NotOwner`], and [`Error::Borrowed`] while the key is lent or pinned.
+    pub fn remove(&self, key: usize, owner: u16) -> Result<(), Error> {
+        self.change(key, |word| rules::pass_on(word, owner, 0), core::hint::spin_loop)
+    }
+
+    /// The word of a key that has an owner, as it is now, or was before somebody claimed it.
+    #[must_use]
+    pub fn get(&self, key: usize) -> Option<Word> {
+        let chain = self.lock(key);
+        chain.find(key).map(|(bucket, place)| bucket.entry(place).word()).filter(|word| *word != Word::default())
+    }
+
+    /// Whether all of these are numbers of keys; some may be in spans.
+    pub(crate) fn may_have(&self, keys: Extent) -> bool {
+        keys.start >= self.first && keys.end().is_some()
+    }
+
+    #[inline(always)]
+    fn lock(&self, key: usize) -> Chain<'_, 'a> {
+        self.lock_chain(self.chain_of(key))
+    }
+
+    #[inline(always)]
+    fn lock_chain(&self, number: usize) -> Chain<'_, 'a> {
+        Chain::lock(&self.buckets[number], &self.spare)
+    }
+
+    /// Claims a key, if its word is right; the word as it was. It has a place then.
+    pub(crate) fn claim(
+        &self,
+        key: usize,
+        rule: impl Fn(&Entry, Word) -> Result<Word, Error>,
+        mut relax: impl FnMut(),
+    ) -> Result<Word, Error> {
+        loop {
+            let mut chain = self.lock(key);
+            let Some((bucket, place)) = chain.find(key) else {
+                rule(&NOBODYS, Word::default())?;
+                chain.take(key, Word::default().claimed())?;
+                return Ok(Word::default());
+            };
+            let entry = bucket.entry(place);
+            if let Some(word) = claim_locked(entry.cell(), |word| rule(entry, word).map(drop))? {
+                return Ok(word);
+            }
+            drop(chain);
+            relax();
+        }
+    }
+
+    /// Gives a claimed key back with the word that `next` makes of the one it has. If nobody owns it then, it has no place
+    /// any more.
+    pub(crate) fn settle(&self, key: usize, next: impl Fn(&Entry, Word) -> Word) {
+        let entry = self.claimed(key);
+        let word = next(entry, entry.word());
+        if word == Word::default() {
+            self.lock(key).leave(key);
+        } else {
+            entry.settle(word);
+        }
+    }
+
+    /// The entry of a key that the caller has claimed, so that it stays where it is.
+    #[inline(always)]
+    pub(crate) fn claimed(&self, key: usize) -> &'a Entry {
+        let head = &self.buckets[self.chain_of(key)];
+        // Without the lock: the key has had its place since it was claimed. Another place that is used now was left before
+        // it was used for another key, and that this header says so shows that it is another key's.
+        match bucket::find(head, head.header(), key) {
+            Some(place) => head.entry(place),
+            None => self.find(key).expect("who claims a key gives it a place"),
+        }
+    }
+
+    /// The entry of a key that has a place. It may belong to another key at any time, unless the caller has claimed the
+    /// key, or nobody changes anything.
+    #[inline(never)]
+    pub(crate) fn find(&self, key: usize) -> Option<&'a Entry> {
+        self.lock(key).find(key).map(|(bucket, place)| bucket.entry(place))
+    }
+
+    /// Changes the word of a key at once, as `rule` says.
+    #[inline(always)]
+    pub(crate) fn change(
+        &self,
+        key: usize,
+        rule: impl Fn(Word) -> Result<Word, Error>,
+        mut relax: impl FnMut(),
+    ) -> Result<(), Error> {
+        loop {
+            let mut chain = self.lock(key);
+            let Some((bucket, place)) = chain.find(key) else {
+                return match rule(Word::default())? {
+                    word if word == Word::default() => Ok(()),
+                    word => chain.take(key, word.settled()),
+                };
+            };
+            let entry = bucket.entry(place);
+            if let Some(word) = claim_locked(entry.cell(), |word| rule(word).map(drop))? {
+                match rule(word)? {
+                    word if word == Word::default() => chain.leave(key),
+                    word => entry.settle(word),
+                }
+                return Ok(());
+            }
+            drop(chain);
+            relax();
+        }
+    }
+
+    /// The next key of a chain that has a place, in ascending order.
+    pub(crate) fn next_in(&self, chain: usize, after: Option<usize>) -> Option<usize> {
+        let chain = self.lock_chain(chain);
+        let keys = chain.places().map(|(bucket, place)| bucket.key(place));
+        keys.filter(|&key| after.is_none_or(|after| key > after)).min()
+    }
+
+    /// The keys that have a place, chain by chain; each was there at its moment.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = usize> + use<'_, 'a> {
+        (0..self.buckets.len()).flat_map(move |chain| {
+            core::iter::successors(self.next_in(chain, None), move |&key| self.next_in(chain, Some(key)))
+        })
+    }
+
+    /// How many keys of a chain have a place.
+    #[must_use]
+    pub fn length(&self, chain: usize) -> usize {
+        self.lock_chain(chain).places().count()
+    }
+
+    /// Calls `stray` with each key whose place is wrong: it belongs to another chain, it has two, or nobody owns it.
+    /// How many buckets there are besides the first of each chain, and how many are found. Nobody may change anything
+    /// meanwhile.
+    pub(crate) fn audit(&self, mut stray: impl FnMut(usize)) -> (usize, usize) {
+        let mut found = self.spare.count();
+        for number in 0..self.buckets.len() {
+            let chain = self.lock_chain(number);
+            found += chain.buckets().count() - 1;
+            for (bucket, place) in chain.places() {
+                let key = bucket.key(place);
+                let is_other = |&(other, at): &(&Bucket, usize)| !core::ptr::eq(other, bucket) || at != place;
+                let is_double = chain.places().filter(is_other).any(|(other, at)| other.key(at) == key);
+                let is_free = bucket.entry(place).word() == Word::default();
+                if is_double || is_free || self.chain_of(key) != number {
+                    stray(key);
+                }
+            }
+        }
+        (self.spare.len(), found)
+    }
+
+    /// Claims keys that follow each other, or none.
+    pub(crate) fn seize(
+        &self,
+        keys: Extent,
+        rule: impl Fn(&Entry, Word) -> Result<Word, Error> + Copy,
+        mut relax: impl FnMut(),
+    ) -> Result<(), Error> {
+        for key in keys.start..keys.start + keys.count {
+            if let Err(error) = self.claim(key, rule, &mut relax) {
+                self.settle_all(Extent { start: keys.start, count: key - keys.start }, |_, word| word);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives claimed keys that follow each other back.
+    pub(crate) fn settle_all(&self, keys: Extent, next: impl Fn(&Entry, Word) -> Word + Copy) {
+        (keys.start..keys.start + keys.count).for_each(|key| self.settle(key, next));
+    }
+}
+
+/// Both halves of the product, one over the other: each bit of it depends on many of both factors.
+#[inline(always)]
+const fn folded(a: u64, b: u64) -> u64 {
+    let product = a as u128 * b as u128;
+    product as u64 ^ (product >> u64::BITS) as u64
+}
+
+/// The next of a sequence of numbers that look random (splitmix64).
+const fn secret(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*state ^ *state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}
