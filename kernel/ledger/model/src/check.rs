@@ -53,17 +53,19 @@ impl Model {
     /// 1: the keys of a range.
     pub(crate) fn arguments(&self, extents: &[Extent]) -> Checked<Vec<usize>> {
         ensure(!extents.is_empty(), Error::Invalid, "no extent")?;
-        let mut keys: Vec<usize> = Vec::new();
+        let (mut next, mut count) = (0, 0_usize);
         for extent in extents {
             ensure(extent.count > 0, Error::Invalid, "empty extent")?;
             let end = extent.start.checked_add(extent.count);
             ensure(end.is_some(), Error::Invalid, "extent beyond the last number")?;
-            ensure(keys.last().is_none_or(|last| *last < extent.start), Error::Invalid, "unsorted or overlapping")?;
-            for key in extent.start..extent.start + extent.count {
-                ensure(self.setup.has(key), Error::Invalid, "key outside the table")?;
-                keys.push(key);
-            }
+            ensure(next <= extent.start, Error::Invalid, "unsorted or overlapping")?;
+            ensure(self.setup.has(*extent), Error::Invalid, "key outside the table")?;
+            ensure(self.setup.are_alike(*extent), Error::Invalid, "extent partly in a span")?;
+            next = extent.start + extent.count;
+            count = count.saturating_add(extent.count);
         }
+        ensure(u32::try_from(count).is_ok(), Error::NoMemory, "more keys than can be counted")?;
+        let keys = extents.iter().flat_map(|extent| extent.start..extent.start + extent.count).collect();
         Ok(keys)
     }
 

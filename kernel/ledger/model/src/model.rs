@@ -8,8 +8,12 @@ use steward_ledger::{Direction, Extent, Instant, Kind, LoanId, MOST_READS, MOST_
 /// The size of a ledger: what exists, and how much of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
-    /// The keys that exist.
+    /// The keys that have entries of their own.
     pub spans: Vec<Extent>,
+    /// From here on every number is a key; `None` if there are those of the spans only.
+    pub others: Option<usize>,
+    /// Those of the others that operations are mostly about, ascending.
+    pub known_others: Vec<Extent>,
     /// Slots of processes, with the unused slot 0 and the kernel's slot 1.
     pub slots: u16,
     /// Generation of the first process of a slot.
@@ -29,18 +33,35 @@ impl Setup {
     #[must_use]
     pub const fn new(spans: Vec<Extent>, slots: u16, loans: usize) -> Self {
         let (most_shared, most_reads, deepest) = (MOST_SHARED, MOST_READS, 255);
-        Self { spans, slots, first_generation: 0, loans, most_shared, most_reads, deepest }
+        let known_others = Vec::new();
+        Self { spans, others: None, known_others, slots, first_generation: 0, loans, most_shared, most_reads, deepest }
     }
 
-    /// Whether there is that key.
+    /// Whether each of these is a key; they end before the last number.
     #[must_use]
-    pub fn has(&self, key: usize) -> bool {
-        self.spans.iter().any(|span| span.contains(key))
+    pub fn has(&self, keys: Extent) -> bool {
+        let count_in = |span: &Extent| {
+            let end = (span.start + span.count).min(keys.start + keys.count);
+            end.saturating_sub(span.start.max(keys.start))
+        };
+        let in_spans: usize = self.spans.iter().map(count_in).sum();
+        in_spans == keys.count || self.others.is_some_and(|first| keys.start >= first)
     }
 
-    /// All keys, in ascending order if the spans are.
+    /// Whether these, which are keys, are all in one span, or all in none.
+    #[must_use]
+    pub fn are_alike(&self, keys: Extent) -> bool {
+        let end = keys.start + keys.count;
+        let is_right = |span: &Extent| {
+            let span_end = span.start + span.count;
+            end <= span.start || keys.start >= span_end || keys.start >= span.start && end <= span_end
+        };
+        self.spans.iter().all(is_right)
+    }
+
+    /// All keys of the spans, and those of the others that are known.
     pub fn keys(&self) -> impl Iterator<Item = usize> + '_ {
-        self.spans.iter().flat_map(|span| span.start..span.start + span.count)
+        self.spans.iter().chain(&self.known_others).flat_map(|span| span.start..span.start + span.count)
     }
 }
 

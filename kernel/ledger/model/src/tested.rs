@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 
 use steward_ledger::{
-    Account as Slot, Change, Direction, Effects, Entry, Error, Extent, Instant, Ledger, Life, LoanId, LoanSlot,
-    LoanView, Operation, Pin, ProcessId, Quota, Span, Table, Terms, Window,
+    Account as Slot, Bucket, Change, Direction, Effects, Entry, Error, Extent, Instant, Ledger, Life, LoanId, LoanSlot,
+    LoanView, Operation, Others, Pin, ProcessId, Quota, Span, Table, Terms, Window,
 };
 
 use crate::check::Access;
@@ -20,7 +20,15 @@ pub struct Storage {
     spans: Vec<Span>,
     accounts: Vec<Slot>,
     slots: Vec<LoanSlot>,
+    others: Option<usize>,
+    buckets: Vec<Bucket>,
+    more: Vec<Bucket>,
 }
+
+/// Buckets that other keys belong to: so few that most chains have more than one.
+const BUCKETS: usize = 4;
+/// Buckets for these chains: more than are needed, as the model has no such notion.
+const MORE_BUCKETS: usize = 60;
 
 impl Storage {
     /// As much as a ledger of these sizes needs.
@@ -38,6 +46,9 @@ impl Storage {
             spans,
             accounts: (0..setup.slots).map(|_| Slot::new()).collect(),
             slots: (0..setup.loans).map(|_| LoanSlot::new()).collect(),
+            others: setup.others,
+            buckets: (0..BUCKETS).map(|_| Bucket::new()).collect(),
+            more: (0..MORE_BUCKETS).map(|_| Bucket::new()).collect(),
         }
     }
 
@@ -48,6 +59,14 @@ impl Storage {
     #[must_use]
     pub fn ledger(&self) -> Ledger<'_> {
         let table = Table::new(&self.entries, &self.spans).expect("the setup's spans are in order");
+        let table = match self.others {
+            None => table,
+            Some(first) => {
+                let others = Others::new(&self.buckets, first, 0).expect("a power of two");
+                others.grow(&self.more).expect("once is not too often");
+                table.with_others(others)
+            }
+        };
         let ledger = Ledger::new(table, &self.accounts).expect("nothing has an owner yet");
         ledger.grow(&self.slots).expect("the setup asks for fewer loans than there can be");
         ledger

@@ -45,6 +45,31 @@ fn operations_on_many_extents_agree() {
 }
 
 #[test]
+fn operations_on_keys_of_both_kinds_agree_with_the_model() {
+    agree(&options().with_others(), 30..34, 25_000);
+}
+
+#[test]
+fn operations_on_keys_without_entries_of_their_own_agree_with_the_model() {
+    agree(&options().only_others(), 40..44, 25_000);
+}
+
+#[test]
+fn operations_on_many_extents_of_both_kinds_agree() {
+    let mut options = options().with_others();
+    options.setup.loans = 400;
+    options.extents = 12;
+    agree(&options, 50..52, 25_000);
+}
+
+#[test]
+#[ignore = "tier verify"]
+fn verify_a_million_random_operations_on_keys_of_both_kinds_agree_with_the_model() {
+    agree(&options().with_others(), 200..205, 100_000);
+    agree(&options().only_others(), 210..215, 100_000);
+}
+
+#[test]
 #[ignore = "tier verify"]
 fn verify_a_million_random_operations_agree_with_the_model() {
     agree(&options(), 100..110, 100_000);

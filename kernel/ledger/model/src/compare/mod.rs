@@ -43,6 +43,30 @@ pub struct Options {
     pub extents: usize,
 }
 
+impl Options {
+    /// The same, with keys of both kinds: some others lie between two spans, some far behind.
+    #[must_use]
+    pub fn with_others(mut self) -> Self {
+        self.setup.others = Some(40);
+        self.setup.known_others = vec![
+            Extent { start: 50, count: 5 },
+            Extent { start: 62, count: 2 },
+            Extent { start: 1 << 20, count: 4 },
+            Extent { start: 0xffff_8000_0000_1000, count: 5 },
+            Extent { start: usize::MAX - 3, count: 3 },
+        ];
+        self
+    }
+
+    /// The same, in which no key has an entry of its own.
+    #[must_use]
+    pub fn only_others(mut self) -> Self {
+        self.setup.others = Some(0);
+        self.setup.known_others = core::mem::take(&mut self.setup.spans);
+        self
+    }
+}
+
 impl Default for Options {
     /// A few dozen keys with holes between them, and a handful of processes: small, so that they meet often.
     fn default() -> Self {

@@ -189,7 +189,10 @@ impl<'a, S: Subject> Pair<'a, S> {
 
     /// Compares what can be seen of every key and of every process.
     fn observe(&mut self) -> Result<(), String> {
-        for key in self.model.setup().keys() {
+        let known = self.model.setup();
+        let is_known = |key: &usize| known.spans.iter().chain(&known.known_others).any(|span| span.contains(*key));
+        let owned = self.model.owners.keys().copied().filter(|key| !is_known(key));
+        for key in known.keys().chain(owned) {
             let view = self.subject.view(key);
             let view = View { holder: view.holder.map(|holder| self.names.model(holder)), ..view };
             alike(|| format!("key {key}"), &self.model.view(key), &view)?;

@@ -32,6 +32,33 @@ fn a_second_model_agrees_and_every_outcome_occurs() {
     assert!(statistics.rebirths > 100 && statistics.deepest == 5, "{statistics}");
 }
 
+/// The rules that only keys without entries of their own can break, by operation.
+fn rules_of_others() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let operations = ["acquire", "release", "transfer", "lend", "relend", "pin"];
+    operations.into_iter().flat_map(|operation| {
+        ["extent partly in a span", "more keys than can be counted"].map(|rule| (operation, rule))
+    })
+}
+
+#[test]
+fn a_second_model_agrees_on_keys_of_both_kinds_and_every_outcome_occurs() {
+    let statistics = compare(|setup| Flawed::new(setup, None), 8, 200_000, &options().with_others());
+    let statistics = statistics.unwrap_or_else(|d| panic!("{d}"));
+    println!("{statistics}");
+    let all = rules().chain(rules_of_others());
+    let missing: Vec<_> = all.filter(|(operation, rule)| statistics.of(operation, rule) < 5).collect();
+    assert!(missing.is_empty(), "never or hardly ever: {missing:?}");
+}
+
+#[test]
+fn an_extent_partly_in_a_span_is_missed_if_it_is_let_through() {
+    let options = options().with_others();
+    for (operation, rule) in rules_of_others().filter(|(_, rule)| rule.starts_with("extent")) {
+        let flaw = Flaw::Ignores(operation, rule);
+        assert!(run(&mut Flawed::new(&options.setup, Some(flaw)), 1, 200_000, &options).is_err(), "{operation}");
+    }
+}
+
 #[test]
 fn loans_are_lent_on_deeply_when_nothing_limits_it() {
     let statistics = compare(|setup| Flawed::new(setup, None), 7, 20_000, &Options::default());

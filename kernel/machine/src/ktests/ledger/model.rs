@@ -155,3 +155,13 @@ fn operations_of_two_cpus_agree_with_the_model_where_keys_and_loans_are_scarce()
     options.setup.slots = 4;
     agree(10_000, &options);
 }
+
+#[ktest(cpus = 2, timeout = 60_000)]
+fn operations_of_two_cpus_on_keys_of_both_kinds_agree_with_the_model() {
+    agree(20_000, &Options { waits: false, look: 8, ..Options::default() }.with_others());
+}
+
+#[ktest(cpus = 2, timeout = 60_000)]
+fn operations_of_two_cpus_on_keys_without_entries_of_their_own_agree_with_the_model() {
+    agree(20_000, &Options { waits: false, look: 8, ..Options::default() }.only_others());
+}
