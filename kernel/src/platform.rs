@@ -1,6 +1,10 @@
 //! The machine as the prompt's commands see it.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use steward_core::platform::{
     AcpiInfo, AcpiTable, CpuInfo, FaultKind, Platform, Processor, ProcessorState, TestEnd, TimerInfo,
@@ -10,7 +14,9 @@ use steward_harness_guest::{Balance, Descriptor, FailureText};
 use steward_ledger::Ledger;
 use steward_machine::{
     acpi::{self, CpuState, PowerOff, Register},
-    apic, clock, cpu, fault, frames, layout, ledger, power, smp, timer,
+    apic, clock, cpu, fault, frames, layout, ledger, power,
+    resources::Resource,
+    smp, timer,
     trap::{self, Escape},
 };
 
@@ -26,6 +32,14 @@ impl Platform for Pc {
 
     fn with_ledger(&self, see: &mut dyn FnMut(&Ledger<'_>)) {
         ledger::with(|ledger| see(ledger));
+    }
+
+    fn key_name(&self, key: usize) -> Option<String> {
+        Resource::of(key).map(|resource| resource.to_string())
+    }
+
+    fn key_of(&self, name: &str) -> Option<usize> {
+        Resource::parse(name).map(Resource::key)
     }
 
     fn cpu(&self) -> CpuInfo {

@@ -21,6 +21,7 @@ mod costs;
 mod cpio;
 mod frames;
 mod isolation;
+mod keys;
 mod ktap;
 mod linux;
 mod loans;
@@ -78,6 +79,8 @@ Benchmarks:
        order
   P7   lending and returning one page and 512, beside a pair of compare-exchanges;
        and what it costs to track each frame
+  P8   a key that has no entry of its own, which comes and goes, beside a spin
+       lock and a hash map for each bucket
   P11  memory spent on knowing of each frame
   P16  size of the kernel image, release, stripped
   LINUX
@@ -145,6 +148,7 @@ const BENCHES: &[Bench] = &[
     Bench { id: "P5", run: frames::pairs_of_two },
     Bench { id: "P6", run: frames::bulk },
     Bench { id: "P7", run: loans::run },
+    Bench { id: "P8", run: keys::run },
     Bench { id: "P11", run: frames::metadata },
     Bench { id: "P16", run: size::run },
     Bench { id: "LINUX", run: linux::run },
@@ -229,7 +233,7 @@ mod tests {
     #[test]
     fn benchmarks_are_chosen_by_id_each_once() {
         assert_eq!(ids(&["P16", "p3", "P16"]).unwrap(), ["P16", "P3"]);
-        let all = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P11", "P16", "LINUX", "COSTS", "KTAP"];
+        let all = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P11", "P16", "LINUX", "COSTS", "KTAP"];
         assert_eq!(ids(&[]).unwrap(), all);
     }
 

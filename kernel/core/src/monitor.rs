@@ -45,8 +45,8 @@ pub const COMMANDS: Table = Table(&[
     },
     Command {
         name: "ledger",
-        arguments: "[FRAME]",
-        help: "count the frames by state; tell all about the one of that number",
+        arguments: "[FRAME | NAME]",
+        help: "count the frames by state; tell all about the one of that number, or about what is named so, as port:0x3f8",
         words: &[],
         run: ledger::ledger,
     },
@@ -68,7 +68,7 @@ pub const COMMANDS: Table = Table(&[
     Command {
         name: "owners",
         arguments: "",
-        help: "list who may own and borrow memory, and how much they do",
+        help: "list who may own and borrow, how much they do, and who owns what is no memory",
         words: &[],
         run: ledger::owners,
     },

@@ -17,6 +17,12 @@ pub trait Platform {
     /// Shows the ledger, with interrupts off: `see` should not take long, and writes nothing meanwhile.
     fn with_ledger(&self, see: &mut dyn FnMut(&Ledger<'_>));
 
+    /// What people call a key of the ledger that is no frame, such as `port:0x3f8`; `None` if it has no name.
+    fn key_name(&self, key: usize) -> Option<String>;
+
+    /// The key of that name.
+    fn key_of(&self, name: &str) -> Option<usize>;
+
     /// The CPU that asks, and the CPUs that the firmware lists.
     fn cpu(&self) -> CpuInfo;
 

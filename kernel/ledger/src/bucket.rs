@@ -108,8 +108,7 @@ impl Bucket {
 
     /// The header as it is now, or was before somebody locked it.
     pub(crate) fn header(&self) -> Header {
-        // Acquire: pairs with the Releases in `unlock` and `set_header`. Who sees that a place is used sees whose it is.
-        Header(self.header.load(Acquire))
+        header(self)
     }
 
     /// Writes the header of a bucket that is not the first of its chain. Only who has locked the chain may.
@@ -171,8 +170,15 @@ pub(crate) fn lock(room: &impl Room, mut relax: impl FnMut()) -> Header {
 /// Gives the chain back, its first bucket with this header.
 #[inline(always)]
 pub(crate) fn unlock(room: &impl Room, header: Header) {
-    // Release: pairs with the Acquires in `lock` and `Bucket::header`.
+    // Release: pairs with the Acquires in `lock` and `header`.
     room.header_cell().store(header.0, Release);
+}
+
+/// What [`Bucket::header`] does, for any kind of room.
+#[inline(always)]
+pub(crate) fn header(room: &impl Room) -> Header {
+    // Acquire: pairs with the Releases in `unlock` and `set_header`. Who sees that a place is used sees whose it is.
+    Header(room.header_cell().load(Acquire))
 }
 
 /// The place of the key in this bucket, if it has one.

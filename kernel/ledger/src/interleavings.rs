@@ -1,6 +1,8 @@
 //! What claims and accounts do in every order that the memory model allows, under `loom`. Each is also tried with
 //! something taken away from it that it needs, which must be found.
 
+mod bucket;
+
 use core::sync::atomic::Ordering;
 
 use loom::{

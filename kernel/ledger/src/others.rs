@@ -51,6 +51,12 @@ impl<'a> Others<'a> {
         self.spare.has_room_for(buckets)
     }
 
+    /// Whether no bucket is left for a chain that needs one: the next key that comes may find no place.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.spare.is_empty()
+    }
+
     /// The lowest key there may be.
     #[must_use]
     pub const fn first(&self) -> usize {

@@ -66,6 +66,11 @@ impl<'a> Spare<'a> {
         self.get(number).expect("links of buckets name buckets")
     }
 
+    /// Whether all are in chains.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.stock.lock().first.is_none()
+    }
+
     /// Takes a bucket, which has no keys.
     pub(crate) fn take(&self) -> Option<u32> {
         let mut stock = self.stock.lock();

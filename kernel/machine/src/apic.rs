@@ -10,7 +10,15 @@ use x86_64::{
     registers::model_specific::{ApicBase, ApicBaseFlags},
 };
 
-use crate::{device::Registers, memory::MapError, port::IoPort, trap::SPURIOUS_VECTOR};
+use steward_ledger::Error;
+
+use crate::{
+    device::Registers,
+    memory::MapError,
+    port::IoPort,
+    resources::{self, Kind},
+    trap::{CALL_VECTOR, FLUSH_VECTOR, SPURIOUS_VECTOR},
+};
 
 /// Register offsets (Intel SDM volume 3, table 10-1).
 const ID: u64 = 0x20;
@@ -25,6 +33,10 @@ const LINT1: u64 = 0x360;
 pub(crate) const TIMER_INITIAL: u64 = 0x380;
 pub(crate) const TIMER_CURRENT: u64 = 0x390;
 pub(crate) const TIMER_DIVIDE: u64 = 0x3e0;
+
+/// The first ports of both PICs.
+const PIC_1: u16 = 0x20;
+const PIC_2: u16 = 0xa0;
 
 /// Bit of a local vector table entry: masked.
 pub(crate) const MASKED: u32 = 1 << 16;
@@ -61,6 +73,8 @@ pub(crate) enum Unusable {
     Map(MapError),
     /// The firmware left it in x2APIC mode, in which it has no registers in memory.
     X2Apic,
+    /// Its vectors, or the ports of the PICs, are somebody else's.
+    Refused(Error),
 }
 
 impl fmt::Display for Unusable {
@@ -68,6 +82,7 @@ impl fmt::Display for Unusable {
         match self {
             Self::Map(error) => write!(f, "its registers cannot be mapped: {error}"),
             Self::X2Apic => f.write_str("the firmware left it in x2APIC mode, which this kernel does not drive yet"),
+            Self::Refused(error) => write!(f, "its vectors or the ports of the PICs cannot be taken: {error}"),
         }
     }
 }
@@ -77,6 +92,13 @@ impl fmt::Display for Unusable {
 /// # Errors
 /// [`Unusable`]; the kernel then has no tick.
 pub(crate) fn init() -> Result<(), Unusable> {
+    let refused = Unusable::Refused;
+    let pics = [PIC_1, PIC_2].map(|port| resources::take(Kind::IoPorts, port.into(), 2));
+    let vectors = [SPURIOUS_VECTOR, CALL_VECTOR, FLUSH_VECTOR];
+    let vectors = vectors.map(|vector| resources::take(Kind::Interrupts, vector.into(), 1));
+    for taken in pics.into_iter().chain(vectors) {
+        taken.map_err(refused)?.keep();
+    }
     mask_pics();
     let (frame, flags) = ApicBase::read();
     if flags.contains(ApicBaseFlags::X2APIC_ENABLE) {
@@ -184,8 +206,8 @@ pub fn send_to_self(vector: u8) -> bool {
 
 /// Masks every line of both PICs: interrupts come through the APICs only.
 fn mask_pics() {
-    const DATA_1: IoPort = IoPort::new(0x21);
-    const DATA_2: IoPort = IoPort::new(0xa1);
-    DATA_1.write_u8(0xff);
-    DATA_2.write_u8(0xff);
+    // The second port of each is for its mask.
+    for pic in [PIC_1, PIC_2] {
+        IoPort::new(pic).offset(1).write_u8(0xff);
+    }
 }

@@ -112,7 +112,7 @@ pub(crate) fn calibrate(hpet: Option<u64>, counter: impl FnMut() -> u64) -> Opti
 pub(crate) fn measure(hpet: Option<u64>, mut counter: impl FnMut() -> u64) -> Option<Calibration> {
     let by_hpet = hpet.and_then(hpet::Hpet::start).and_then(|clock| watch(clock, Source::Hpet, &mut counter));
     // A run that was held up for longer than the PIT counts is worth another.
-    by_hpet.or_else(|| (0..3).find_map(|_| watch(pit::Pit::start(), Source::Pit, &mut counter)))
+    by_hpet.or_else(|| (0..3).find_map(|_| watch(pit::Pit::start()?, Source::Pit, &mut counter)))
 }
 
 /// Gives up on a clock that has not moved after this many readings.

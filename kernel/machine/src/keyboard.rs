@@ -4,11 +4,15 @@ use spin::{Mutex, MutexGuard};
 pub use steward_keyboard::{Absent, Key, Sequence};
 use steward_keyboard::{Keyboard, Ports};
 
-use crate::port::IoPort;
+use crate::{
+    port::IoPort,
+    resources::{self, Kind, NotStarted, Taken},
+};
 
-const DATA: IoPort = IoPort::new(0x60);
+const PORTS: [u16; 2] = [0x60, 0x64];
+const DATA: IoPort = IoPort::new(PORTS[0]);
 /// The status when read.
-const COMMAND: IoPort = IoPort::new(0x64);
+const COMMAND: IoPort = IoPort::new(PORTS[1]);
 
 /// The i8042 controller's two ports.
 #[derive(Clone, Copy, Debug)]
@@ -38,20 +42,34 @@ pub type Driver = Keyboard<ControllerPorts>;
 /// The keyboard, started when it is first asked for.
 pub struct KeyboardDevice {
     keyboard: Mutex<Option<Driver>>,
+    /// The controller's ports, once it has been found.
+    ports: Mutex<Option<[Taken; 2]>>,
 }
 
 /// What people type on.
-pub static KEYBOARD: KeyboardDevice = KeyboardDevice { keyboard: Mutex::new(None) };
+pub static KEYBOARD: KeyboardDevice = KeyboardDevice { keyboard: Mutex::new(None), ports: Mutex::new(None) };
 
 impl KeyboardDevice {
     /// Starts the keyboard.
     ///
     /// # Errors
-    /// [`Absent`] when no controller answers; there is no keyboard then.
-    pub fn start(&self) -> Result<(), Absent> {
+    /// [`NotStarted::Absent`] when no controller answers, [`NotStarted::Refused`] when its ports are somebody else's; there is
+    /// no keyboard then.
+    pub fn start(&self) -> Result<(), NotStarted<Absent>> {
         let mut keyboard = self.keyboard.lock();
         *keyboard = None;
-        *keyboard = Some(Keyboard::start(ControllerPorts(()))?);
+        let mut ports = self.ports.lock();
+        if ports.is_none() {
+            let take = |port: u16| resources::take(Kind::IoPorts, port.into(), 1).map_err(NotStarted::Refused);
+            *ports = Some([take(PORTS[0])?, take(PORTS[1])?]);
+        }
+        match Keyboard::start(ControllerPorts(())) {
+            Ok(driver) => *keyboard = Some(driver),
+            Err(absent) => {
+                *ports = None;
+                return Err(NotStarted::Absent(absent));
+            }
+        }
         Ok(())
     }
 

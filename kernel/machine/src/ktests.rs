@@ -6,6 +6,7 @@ mod console;
 mod exceptions;
 mod ledger;
 mod paging;
+mod resources;
 mod shootdown;
 mod shortage;
 mod smp;

@@ -1,14 +1,14 @@
-//! The kernel's ledger: the owners of all frames, and the loans of them.
+//! The kernel's ledger: the owners of all frames and of all other resources, and the loans of them.
 
 use spin::Once;
 use steward_frames::{FRAME_SIZE, FrameRange, FrameSource, Spans};
 use steward_ledger::{
-    Account, Change, Clock, Effects, Entry, Error, Extent, Instant, Ledger, LoanSlot, ProcessId, Quota, Span, Table,
-    Window,
+    Account, Bucket, Change, Clock, Effects, Entry, Error, Extent, Instant, Ledger, LoanSlot, Others, ProcessId, Quota,
+    Span, Table, Window,
 };
 use x86_64::instructions::interrupts::without_interrupts;
 
-use crate::{clock, frames, lock::Lock, memory::MapError, shortage, smp, timer::TICK_HZ};
+use crate::{clock, frames, lock::Lock, memory::MapError, resources, shortage, smp, timer::TICK_HZ};
 
 /// Most stretches of memory that have entries of their own.
 const MOST_SPANS: usize = steward_frames::MAX_REGIONS;
@@ -20,23 +20,31 @@ const PROCESSES: core::ops::RangeInclusive<u64> = 64..=4096;
 const FRAMES_A_LOAN: u64 = 4096;
 /// Room for loans on the smallest machine.
 const LEAST_LOANS: u64 = 42;
+/// So many frames of memory give another bucket for keys that are no frames.
+const FRAMES_A_BUCKET: u64 = 4096;
+/// Buckets on the smallest machine.
+const LEAST_BUCKETS: u64 = 32;
+/// Buckets for chains that are longer. What was taken before the ledger opens finds room however it comes together.
+const MORE_BUCKETS: usize = 32;
 const NANOSECONDS: u64 = 1_000_000_000;
 /// What time may pass between two ticks. If more seems to have passed, the machine stood still or its counter jumped.
 const LONGEST_STEP: u64 = NANOSECONDS;
 
 static SPANS: Once<heapless::Vec<Span, MOST_SPANS>> = Once::new();
 static LEDGER: Once<Ledger<'static>> = Once::new();
-/// Held while room for loans is added.
+/// Held while room is added.
 ///
 /// Lock order: before those of [`frames`].
 static GROWING: Lock<()> = Lock::new(());
 /// Time for deadlines.
 static CLOCK: Once<Clock> = Once::new();
 
-/// Memory for processes and loans.
+/// Memory for processes, loans, and keys that are no frames.
 pub(crate) struct Room {
     accounts: &'static [Account],
     loans: &'static [LoanSlot],
+    buckets: &'static [Bucket],
+    more_buckets: &'static [Bucket],
 }
 
 impl Room {
@@ -47,14 +55,17 @@ impl Room {
     pub(crate) fn take(source: &mut FrameSource, frames: u64) -> Result<Self, MapError> {
         let processes = (frames / FRAMES_A_PROCESS).clamp(*PROCESSES.start(), *PROCESSES.end());
         let loans = (frames / FRAMES_A_LOAN).max(LEAST_LOANS);
+        let buckets = (frames / FRAMES_A_BUCKET).max(LEAST_BUCKETS).next_power_of_two();
         Ok(Self {
             accounts: frames::filled(source, processes as usize, Account::new)?,
             loans: frames::filled(source, loans as usize, LoanSlot::new)?,
+            buckets: frames::filled(source, buckets as usize, Bucket::new)?,
+            more_buckets: frames::filled(source, MORE_BUCKETS, Bucket::new)?,
         })
     }
 }
 
-/// Opens the ledger, once, over the table of all frames.
+/// Opens the ledger, once, over the table of all frames. All other keys are [`resources`].
 pub(crate) fn open(entries: &'static [Entry], frames: &Spans, room: Room) {
     let spans = SPANS.call_once(|| {
         let mut first = 0;
@@ -68,11 +79,16 @@ pub(crate) fn open(entries: &'static [Entry], frames: &Spans, room: Room) {
     });
     LEDGER.call_once(|| {
         let table = Table::new(entries, spans).expect("the allocator's stretches are in order and have entries each");
+        // Who could choose keys that come together has no way to know this.
+        let others = Others::new(room.buckets, resources::FIRST, clock::ticks()).expect("a power of two");
+        others.grow(room.more_buckets).expect("once is not too often");
+        let table = table.with_others(others);
         let ledger = Ledger::new(table, room.accounts).expect("the table names no owner but the kernel");
         let ledger = ledger.with_relax(smp::relax);
         ledger.grow(room.loans).expect("the first loans find room");
         ledger
     });
+    resources::enter_early();
 }
 
 /// Asks the ledger, or has it do something, on this CPU and without interrupts: the tick ends loans, and must not find
@@ -119,6 +135,27 @@ pub fn grow(loans: usize) -> Result<(), Error> {
     with(|ledger| ledger.grow(slots)).inspect_err(|_| unreachable!("the ledger grows nowhere else"))
 }
 
+/// Makes room for so many more keys that are no frames at least, for good.
+///
+/// # Errors
+/// [`Error::NoMemory`] when there are no frames for that, or the ledger can have no more.
+pub(crate) fn grow_others(keys: usize) -> Result<(), Error> {
+    let _growing = GROWING.lock();
+    let (buckets, has_room) = with(|ledger| {
+        let others = ledger.table().others().expect("the ledger was opened with them");
+        // As many as there are: however few are asked for, the ledger can grow only so often. In the worst case each
+        // of the keys comes to the end of a chain that has no room.
+        let buckets = others.buckets().max(keys);
+        (buckets, others.has_room_for(buckets))
+    });
+    if !has_room {
+        return Err(Error::NoMemory);
+    }
+    let run = frames::take(frames::request::<Bucket>(buckets)).map_err(|_| Error::NoMemory)?;
+    let more = frames::fill(run, buckets, Bucket::new);
+    with(|ledger| ledger.table().others().expect("as before").grow(more))
+}
+
 /// What the kernel does along with changes of the ledger.
 #[derive(Debug)]
 pub struct Kernel;
@@ -129,8 +166,11 @@ impl Effects for Kernel {
     }
 
     fn freed(&mut self, keys: Extent) {
+        if keys.start >= resources::FIRST {
+            return;
+        }
         let frames = FrameRange::new(keys.start as u64, (keys.start + keys.count) as u64);
-        frames::put_freed(frames.expect("keys of the table are numbers of frames"));
+        frames::put_freed(frames.expect("keys of spans are numbers of frames"));
     }
 
     fn relax(&mut self) {

@@ -30,6 +30,7 @@ mod lock;
 pub mod memory;
 mod port;
 pub mod power;
+pub mod resources;
 pub mod screen;
 mod segments;
 pub mod serial;

@@ -8,6 +8,7 @@ mod build;
 use core::fmt;
 
 use steward_frames::{Owned, Request, Run, TakeError, Use};
+use steward_ledger::Error;
 use x86_64::{
     PhysAddr, VirtAddr,
     registers::control::Cr3,
@@ -23,6 +24,7 @@ use crate::{
     boot, cpu, frames,
     layout::{DEVICES, DEVICES_BYTES, DIRECT_MAP, DIRECT_MAP_END, PAGE_BYTES},
     lock::Lock,
+    resources::{self, Kind},
     smp::shootdown,
 };
 
@@ -53,6 +55,8 @@ pub enum MapError {
     InMemory,
     /// A device's registers do not begin at a multiple of eight.
     Misaligned,
+    /// Somebody else drives the device.
+    Driven,
     /// The kernel's page tables are not in force yet.
     TooEarly,
 }
@@ -67,6 +71,7 @@ impl fmt::Display for MapError {
             Self::NotMapped => f.write_str("nothing is mapped there"),
             Self::InMemory => f.write_str("a device's registers cannot lie in the machine's memory"),
             Self::Misaligned => f.write_str("the registers do not begin at a multiple of eight"),
+            Self::Driven => f.write_str("the device's registers are in use"),
             Self::TooEarly => f.write_str("the kernel's page tables are not in force yet"),
         }
     }
@@ -192,16 +197,25 @@ fn is_memory(first: u64, end: u64) -> bool {
     })
 }
 
-/// Maps `bytes` of device registers at `physical`, uncached, and gives their virtual address. The mapping is for ever.
+/// Maps `bytes` of device registers at `physical`, uncached, and gives their virtual address. The mapping is for ever, and
+/// the pages are the kernel's from then on.
 ///
 /// # Errors
-/// [`MapError`] when no device can be there, or the window or memory for page tables is used up.
+/// [`MapError`] when no device can be there, somebody else drives it, or the window or memory for page tables is used up.
 pub(crate) fn map_device(physical: u64, bytes: u64) -> Result<u64, MapError> {
     let first = physical & !(PAGE_BYTES - 1);
     let end = reachable_end(physical, bytes)?.next_multiple_of(PAGE_BYTES);
     if is_memory(first, end) {
         return Err(MapError::InMemory);
     }
+    if end - first > DEVICES_BYTES {
+        return Err(MapError::WindowFull);
+    }
+    let taken = resources::take(Kind::DeviceMemory, first / PAGE_BYTES, (end - first) / PAGE_BYTES);
+    let taken = taken.map_err(|error| match error {
+        Error::NoMemory => MapError::OutOfFrames(TakeError::OutOfFrames),
+        _ => MapError::Driven,
+    })?;
     let mut tables = TABLES.lock();
     let tables = tables.as_mut().ok_or(MapError::TooEarly)?;
     let mut next = NEXT_DEVICE.lock();
@@ -210,6 +224,7 @@ pub(crate) fn map_device(physical: u64, bytes: u64) -> Result<u64, MapError> {
         return Err(MapError::WindowFull);
     }
     map_all(tables, start, first, end - first, build::DEVICE)?;
+    taken.keep();
     *next += end - first;
     Ok(start + (physical - first))
 }

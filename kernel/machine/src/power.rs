@@ -13,8 +13,11 @@ use x86_64::{
 
 use crate::{
     acpi::{self, PowerOff, Register},
-    clock, memory,
+    clock,
+    layout::PAGE_BYTES,
+    memory,
     port::IoPort,
+    resources::{self, Kind},
     smp,
 };
 
@@ -28,6 +31,8 @@ const SLP_TYP: u16 = 0b111 << SLP_TYP_AT;
 /// Keyboard controller: command and status port, and the status bit that says a command has not been taken yet.
 const KEYBOARD_COMMAND: IoPort = IoPort::new(0x64);
 const INPUT_FULL: u8 = 1 << 1;
+/// The chipset's reset control register.
+const RESET_CONTROL: u16 = 0xcf9;
 /// Sleep control register of hardware-reduced ACPI (table 4.20): type in bits 2 to 4, enable in bit 5.
 const SLEEP_CONTROL_ENABLE: u8 = 1 << 5;
 
@@ -45,6 +50,10 @@ static MAPPED: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
 /// States that an emulator's debug exit device answers at `port`. On a machine without one, nothing may say so.
 pub fn set_debug_exit(port: u16) {
+    match resources::take(Kind::IoPorts, port.into(), 4) {
+        Ok(taken) => taken.keep(),
+        Err(error) => return log::error!("port {port:#x} cannot be the debug exit: {error}"),
+    }
     DEBUG_EXIT.store(u32::from(port), Ordering::Relaxed);
 }
 
@@ -58,12 +67,47 @@ pub fn debug_exit(value: u32) {
 /// Maps registers that end the machine. Call once, when the ACPI tables are read: a machine that is going down may have
 /// stopped somebody who holds the page tables.
 pub(crate) fn prepare() {
-    for (address, place) in registers_in_memory().into_iter().zip(&MAPPED) {
+    take_ports();
+    let in_memory = registers_in_memory();
+    for (address, place) in in_memory.into_iter().zip(&MAPPED) {
         let Some(address) = address else { continue };
-        match memory::map_device(address, 1) {
+        // Both may be in the same page, which is mapped once.
+        let mapped = in_memory.iter().zip(&MAPPED).find_map(|(other, place)| {
+            let (other, mapped) = (other.as_ref()?, place.load(Ordering::Relaxed));
+            let is_mapped = mapped != 0 && other / PAGE_BYTES == address / PAGE_BYTES;
+            is_mapped.then(|| mapped - other % PAGE_BYTES + address % PAGE_BYTES)
+        });
+        match mapped.map_or_else(|| memory::map_device(address, 1), Ok) {
             // INVARIANT: the rows of both are the same.
             Ok(mapped) => place.store(mapped, Ordering::Relaxed),
             Err(error) => log::error!("the ACPI register at {address:#x} cannot be mapped: {error}"),
+        }
+    }
+}
+
+/// Takes the ports that end the machine for good, so that no driver is given them. Who ends it asks nobody: also not about the
+/// keyboard controller's.
+fn take_ports() {
+    let tables = acpi::get();
+    let port = |register: Option<Register>| match register {
+        Some(Register::Port(port)) => Some((port, 1)),
+        _ => None,
+    };
+    let off = tables.and_then(|tables| tables.power_off);
+    let of_off = match off {
+        // Control registers of two bytes, and the port that switches to ACPI mode.
+        Some(PowerOff::Pm1 { a, b, enable, .. }) => {
+            [Some((a, 2)), b.map(|b| (b, 2)), enable.map(|(port, _)| (port, 1))]
+        }
+        Some(PowerOff::SleepControl { register, .. }) => [port(Some(register)), None, None],
+        None => [None; 3],
+    };
+    let reset = port(tables.and_then(|tables| tables.reset).map(|reset| reset.register));
+    let reset = reset.filter(|(port, _)| *port != RESET_CONTROL);
+    for (first, count) in of_off.into_iter().flatten().chain(reset).chain([(RESET_CONTROL, 1)]) {
+        match resources::take(Kind::IoPorts, first.into(), count) {
+            Ok(taken) => taken.keep(),
+            Err(error) => log::warn!("port {first:#x}, which ends the machine, cannot be taken: {error}"),
         }
     }
 }
@@ -134,8 +178,8 @@ pub fn reset() -> ! {
         pause();
     }
     // Reset control register: request, then full reset (Intel ICH9 datasheet, section 13.7.5).
-    IoPort::new(0xcf9).write_u8(0x02);
-    IoPort::new(0xcf9).write_u8(0x06);
+    IoPort::new(RESET_CONTROL).write_u8(0x02);
+    IoPort::new(RESET_CONTROL).write_u8(0x06);
     pause();
     // Keyboard controller command 0xfe pulses the reset line. It takes commands when its input buffer is empty, which a
     // machine without one never says.

@@ -1,9 +1,17 @@
 //! The two serial ports of a PC: COM1 for people, COM2 for the harness.
 
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use spin::{Mutex, MutexGuard};
 use steward_serial::{Absent, Register, Registers, Settings, Uart};
 
-use crate::port::IoPort;
+use crate::{
+    port::IoPort,
+    resources::{self, Kind, NotStarted},
+};
+
+/// How many ports a UART has.
+const PORTS: u64 = 8;
 
 /// A UART's registers at ports.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +32,9 @@ pub type Driver = Uart<Ports>;
 
 /// One serial port, started when it is first asked for.
 pub struct SerialPort {
-    base: IoPort,
+    address: u16,
+    /// Whether the ports are this driver's.
+    is_taken: AtomicBool,
     uart: Mutex<Option<Driver>>,
 }
 
@@ -34,18 +44,31 @@ pub static COM1: SerialPort = SerialPort::at(0x3f8);
 pub static COM2: SerialPort = SerialPort::at(0x2f8);
 
 impl SerialPort {
-    const fn at(base: u16) -> Self {
-        Self { base: IoPort::new(base), uart: Mutex::new(None) }
+    const fn at(address: u16) -> Self {
+        Self { address, is_taken: AtomicBool::new(false), uart: Mutex::new(None) }
     }
 
     /// Starts the port: 115200 baud, 8 data bits, no parity, one stop bit.
     ///
     /// # Errors
-    /// [`Absent`] when no UART answers; the port then stays silent.
-    pub fn start(&self) -> Result<(), Absent> {
-        let uart = Uart::start(Ports(self.base), Settings::default())?;
-        *self.uart.lock() = Some(uart);
+    /// [`NotStarted::Absent`] when no UART answers, [`NotStarted::Refused`] when its ports are somebody else's; the port then
+    /// stays silent.
+    pub fn start(&self) -> Result<(), NotStarted<Absent>> {
+        let mut place = self.uart.lock();
+        let new = match self.is_taken.load(Relaxed) {
+            true => None,
+            false => Some(resources::take(Kind::IoPorts, self.address.into(), PORTS).map_err(NotStarted::Refused)?),
+        };
+        *place = Some(self.start_uart().map_err(NotStarted::Absent)?);
+        if let Some(taken) = new {
+            taken.keep();
+            self.is_taken.store(true, Relaxed);
+        }
         Ok(())
+    }
+
+    fn start_uart(&self) -> Result<Driver, Absent> {
+        Uart::start(Ports(IoPort::new(self.address)), Settings::default())
     }
 
     /// The port, when nobody else is using it; `None` inside when it was not started.
@@ -65,6 +88,6 @@ impl SerialPort {
     /// What the holder had not sent is lost. `None` when no UART answers.
     #[must_use]
     pub fn seize(&self) -> Option<Driver> {
-        Uart::start(Ports(self.base), Settings::default()).ok()
+        self.start_uart().ok()
     }
 }

@@ -7,6 +7,7 @@ use spin::Once;
 use crate::{
     apic::{self, MASKED, TIMER_CURRENT, TIMER_DIVIDE, TIMER_ENTRY, TIMER_INITIAL},
     clock, ledger,
+    resources::{self, Kind, timers},
     trap::TIMER_VECTOR,
 };
 
@@ -30,6 +31,12 @@ pub(crate) fn init(hpet: Option<u64>) {
         log::warn!("no local APIC: the kernel runs without a tick");
         return;
     };
+    let timer = resources::take(Kind::Timers, timers::TICK, 1);
+    let vector = resources::take(Kind::Interrupts, TIMER_VECTOR.into(), 1);
+    let (Ok(timer), Ok(vector)) = (timer, vector) else {
+        log::error!("the local APIC's timer, or its vector, is in use: the kernel runs without a tick");
+        return;
+    };
     registers.write(TIMER_DIVIDE, DIVIDE_BY_16);
     registers.write(TIMER_ENTRY, MASKED);
     registers.write(TIMER_INITIAL, u32::MAX);
@@ -40,6 +47,8 @@ pub(crate) fn init(hpet: Option<u64>) {
         return;
     };
     let reload = u32::try_from(calibration.counter_hz / TICK_HZ).unwrap_or(u32::MAX).max(1);
+    timer.keep();
+    vector.keep();
     TIMER_HZ.store(calibration.counter_hz, Ordering::Relaxed);
     ledger::start_clock(calibration.tsc_hz);
     registers.write(TIMER_ENTRY, PERIODIC | u32::from(TIMER_VECTOR));

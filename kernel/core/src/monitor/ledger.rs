@@ -1,6 +1,6 @@
 //! Commands that show the ledger: `ledger`, `loans`, `owners`.
 
-use alloc::vec::Vec;
+use alloc::{format, string::String, vec::Vec};
 use core::fmt::{self, Write};
 
 use steward_ledger::{
@@ -15,12 +15,16 @@ pub(super) fn ledger(context: &mut Context<'_>, arguments: &[&str]) -> Result<()
     match arguments {
         [] => Ok(summary(context)?),
         [key] => {
-            let key = number(key).ok_or(CommandError::Usage)?;
+            let key = number(key).or_else(|| context.platform.key_of(key)).ok_or(CommandError::Usage)?;
             let Ok(view) = ask(context, |ledger| ledger.view(key)) else {
                 writeln!(context.out, "{key:#x} is no frame of this machine's memory")?;
                 return Err(CommandError::Failed);
             };
-            Ok(all_about(key, &view, context.out)?)
+            match others_name(context, key) {
+                None => writeln!(context.out, "frame     {key:#x}")?,
+                Some(name) => writeln!(context.out, "key       {name}")?,
+            }
+            Ok(all_about(&view, context.out)?)
         }
         _ => Err(CommandError::Usage),
     }
@@ -31,6 +35,29 @@ fn ask<R>(context: &Context<'_>, question: impl Fn(&Ledger<'_>) -> R) -> R {
     let mut answer = None;
     context.platform.with_ledger(&mut |ledger| answer = Some(question(ledger)));
     answer.expect("the ledger is shown")
+}
+
+/// What people call a key that is no frame: its number, if it has no name.
+fn others_name(context: &Context<'_>, key: usize) -> Option<String> {
+    let is_other = |ledger: &Ledger<'_>| ledger.table().entry(key).is_none();
+    ask(context, is_other).then(|| context.platform.key_name(key).unwrap_or_else(|| format!("{key:#x}")))
+}
+
+/// The keys that are no frames and have owners, in stretches of the same owner, ascending.
+fn others(context: &Context<'_>) -> Vec<(Extent, ProcessId)> {
+    let mut keys = Vec::new();
+    context.platform.with_ledger(&mut |ledger| {
+        ledger.for_each_other(|key, view| keys.extend(view.owner.map(|owner| (key, owner))));
+    });
+    keys.sort_unstable();
+    let mut stretches: Vec<(Extent, ProcessId)> = Vec::new();
+    for (key, owner) in keys {
+        match stretches.last_mut() {
+            Some((last, of)) if *of == owner && last.end() == Some(key) => last.count += 1,
+            _ => stretches.push((Extent::one(key), owner)),
+        }
+    }
+    stretches
 }
 
 /// A number as people write it: decimal, or hexadecimal behind `0x`.
@@ -73,6 +100,7 @@ fn summary(context: &mut Context<'_>) -> fmt::Result {
     }
     let processes = accounts(context).iter().filter(|account| account.life == Life::Live).count();
     let loans = all_loans(context).len();
+    let others: usize = others(context).iter().map(|(keys, _)| keys.count).sum();
     let out = &mut *context.out;
     writeln!(out, "{:<16} {:>16}", "frames", "count")?;
     for (state, count) in STATES.into_iter().zip(tally.states) {
@@ -80,11 +108,11 @@ fn summary(context: &mut Context<'_>) -> fmt::Result {
     }
     writeln!(out, "{:<16} {:>16}", "total", tally.states.iter().sum::<usize>())?;
     let Tally { pinned, estate, .. } = tally;
-    writeln!(out, "of these {pinned} pinned and {estate} of the dead; {processes} processes, {loans} loans")
+    writeln!(out, "of these {pinned} pinned and {estate} of the dead; {processes} processes, {loans} loans")?;
+    if others > 0 { writeln!(out, "besides frames, {others} keys have owners") } else { Ok(()) }
 }
 
-fn all_about(key: usize, view: &View, out: &mut dyn Write) -> fmt::Result {
-    writeln!(out, "frame     {key:#x}")?;
+fn all_about(view: &View, out: &mut dyn Write) -> fmt::Result {
     writeln!(out, "state     {}", name(view.state))?;
     match view.owner {
         Some(owner) => writeln!(out, "owner     {}{}", Name(owner), if view.estate { ", dead" } else { "" })?,
@@ -125,12 +153,23 @@ fn loan_line(loan: &LoanView, out: &mut dyn Write) -> fmt::Result {
     }
 }
 
-/// Prints a line for each process that lives or left something.
+/// Prints a line for each process that lives or left something, and one for each stretch of keys that are no frames and have
+/// an owner.
 pub(super) fn owners(context: &mut Context<'_>, arguments: &[&str]) -> Result<(), CommandError> {
     no_arguments(arguments)?;
     let accounts = accounts(context);
     writeln!(context.out, "process   life        owned of          borrowed of          loans of")?;
-    Ok(accounts.iter().try_for_each(|account| account_line(account, context.out))?)
+    accounts.iter().try_for_each(|account| account_line(account, context.out))?;
+    let others = others(context);
+    if others.is_empty() {
+        return Ok(());
+    }
+    writeln!(context.out, "\nbesides frames                  count  owner")?;
+    for (keys, owner) in others {
+        let name = others_name(context, keys.start).unwrap_or_default();
+        writeln!(context.out, "{name:<30} {:>6}  {}", keys.count, Name(owner))?;
+    }
+    Ok(())
 }
 
 fn accounts(context: &Context<'_>) -> Vec<AccountView> {

@@ -59,6 +59,15 @@ impl Platform for Fake {
         lending::with(see);
     }
 
+    fn key_name(&self, key: usize) -> Option<String> {
+        key.checked_sub(lending::OTHERS).filter(|number| *number < 1 << 16).map(|number| format!("port:{number:#x}"))
+    }
+
+    fn key_of(&self, name: &str) -> Option<usize> {
+        let digits = name.strip_prefix("port:0x")?;
+        usize::from_str_radix(digits, 16).ok().map(|number| lending::OTHERS + number)
+    }
+
     fn cpu(&self) -> CpuInfo {
         if self.bare {
             return CpuInfo::default();

@@ -1,7 +1,9 @@
 //! The high precision event timer's main counter (IA-PC HPET specification 1.0a, section 2.3).
 
+use spin::Once;
+
 use super::Reference;
-use crate::device::Registers;
+use crate::{device::Registers, memory::MapError};
 
 /// Offset in the ACPI table of the byte that says where the registers lie; 0 is memory (section 3.2.4).
 pub(crate) const ADDRESS_SPACE_AT: usize = 40;
@@ -25,7 +27,7 @@ pub(super) struct Hpet {
 impl Hpet {
     /// Starts the counter of the HPET at a physical address. `None` when there is none that keeps the specification.
     pub(super) fn start(physical: u64) -> Option<Self> {
-        let registers = Registers::map(physical, 1024).ok()?;
+        let registers = registers(physical)?;
         let period = u64::from(registers.read(CAPABILITIES + 4));
         if period == 0 || period > LONGEST_PERIOD_FS {
             return None;
@@ -33,6 +35,15 @@ impl Hpet {
         registers.write(CONFIGURATION, registers.read(CONFIGURATION) | ENABLE);
         Some(Self { registers, period })
     }
+}
+
+/// Physical and virtual address of the registers, once they are mapped: for good.
+static MAPPED: Once<(u64, Registers)> = Once::new();
+
+/// The registers of the HPET at that address; of one only.
+fn registers(physical: u64) -> Option<Registers> {
+    let mapped = MAPPED.try_call_once(|| Ok::<_, MapError>((physical, Registers::map(physical, 1024)?))).ok()?;
+    (mapped.0 == physical).then_some(mapped.1)
 }
 
 impl Reference for Hpet {

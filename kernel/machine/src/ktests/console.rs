@@ -7,6 +7,7 @@ use crate::{
     keyboard::{Absent, KEYBOARD},
     layout,
     memory::{self, Mapping},
+    resources::NotStarted,
     screen::{self, SCREEN},
 };
 
@@ -53,6 +54,6 @@ fn a_q35_has_a_keyboard_that_nobody_types_on() {
 
 #[ktest(machine = "microvm")]
 fn a_microvm_has_no_keyboard_and_does_without() {
-    assert_eq!(KEYBOARD.start(), Err(Absent::Controller));
+    assert_eq!(KEYBOARD.start(), Err(NotStarted::Absent(Absent::Controller)));
     assert!(KEYBOARD.lock().is_none());
 }

@@ -149,10 +149,10 @@ fn a_stack_given_back_is_unmapped_and_its_place_is_used_again() {
 
 #[ktest]
 fn a_device_register_is_mapped_uncached_and_not_executable() {
-    let local_apic = 0xfee0_0000;
-    let address = memory::map_device(local_apic + 0x30, 4).expect("the device window has room");
+    let io_apic = 0xfec0_0000;
+    let address = memory::map_device(io_apic + 0x30, 4).expect("the device window has room");
     let mapping = memory::mapping(address).expect("it is mapped now");
-    assert_eq!(mapping.physical, local_apic + 0x30);
+    assert_eq!(mapping.physical, io_apic + 0x30);
     assert!(mapping.uncached && mapping.writable && !mapping.executable && !mapping.user, "{mapping:?}");
     assert_page_fault(fault::execute, address, PRESENT | FETCH);
 }
