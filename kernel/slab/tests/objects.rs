@@ -1,0 +1,163 @@
+//! What one CPU sees of objects.
+
+mod memory;
+
+use std::{collections::BTreeSet, sync::atomic::Ordering::Relaxed};
+
+use memory::{BASE, Memory, caches, kept};
+use steward_slab::{CLASSES, FreeError, Magazines, PAGE_BYTES, Usage, class_of, class_size};
+
+#[test]
+fn objects_are_apart_and_aligned() {
+    let memory = Memory::new();
+    let caches = caches(&memory);
+    let mut own = Magazines::new();
+    for class in 0..CLASSES {
+        let (cache, size) = (caches.class(class), class_size(class));
+        let alignment = 1 << size.trailing_zeros();
+        let mut taken: Vec<usize> = (0..300).map(|_| caches.take(&mut own, cache, size).unwrap()).collect();
+        taken.sort_unstable();
+        assert!(taken.windows(2).all(|pair| pair[1] - pair[0] >= size), "{size}");
+        assert!(taken.iter().all(|address| address % alignment == 0 && address / PAGE_BYTES >= BASE / PAGE_BYTES));
+        for address in taken {
+            assert!(caches.is_live(cache, address));
+            caches.put(&mut own, cache, address, size, || ()).unwrap();
+            assert!(!caches.is_live(cache, address));
+        }
+    }
+    assert_eq!(kept(&caches, &memory, &mut [own]), 0);
+}
+
+#[test]
+fn a_second_free_is_an_error_and_changes_nothing() {
+    let memory = Memory::new();
+    let caches = caches(&memory);
+    let mut own = Magazines::new();
+    let cache = caches.class(class_of(100, 8).unwrap());
+    let (first, second) = (caches.take(&mut own, cache, 100).unwrap(), caches.take(&mut own, cache, 100).unwrap());
+    caches.put(&mut own, cache, first, 100, || ()).unwrap();
+    let again = caches.put(&mut own, cache, first, 100, || panic!("it is not cleared, either"));
+    assert_eq!(again, Err(FreeError::AlreadyFree));
+    assert_eq!(caches.usage(cache, [&own]), Usage { live: 1, asked: 100, handed_out: 112, held: PAGE_BYTES });
+    let next: BTreeSet<usize> = (0..80).map(|_| caches.take(&mut own, cache, 1).unwrap()).collect();
+    assert!(next.len() == 80 && !next.contains(&second));
+}
+
+#[test]
+fn a_free_of_what_was_never_handed_out_is_an_error() {
+    let memory = Memory::new();
+    let caches = caches(&memory);
+    let mut own = Magazines::new();
+    let (small, large) = (caches.class(0), caches.class(20));
+    let object = caches.take(&mut own, small, 16).unwrap();
+    let page = object & !(PAGE_BYTES - 1);
+    let mut put = |cache, address| caches.put(&mut own, cache, address, 0, || ());
+    assert_eq!(put(small, page + 255 * 16), Err(FreeError::AlreadyFree));
+    assert_eq!(put(small, object + 1), Err(FreeError::NotAnObject));
+    assert_eq!(put(small, object + 8), Err(FreeError::NotAnObject));
+    assert_eq!(put(large, object), Err(FreeError::OtherCache));
+    for elsewhere in [0, 1, BASE - 16, page + PAGE_BYTES, BASE + (1 << 40), usize::MAX, usize::MAX - 15] {
+        assert_eq!(put(small, elsewhere), Err(FreeError::Unknown), "{elsewhere:#x}");
+        assert!(caches.put_run(elsewhere, 5000).is_err());
+    }
+    assert_eq!(caches.put_run(object, 5000), Err(FreeError::OtherCache));
+    // Behind the last object of a slab.
+    let cache = caches.class(class_of(96, 8).unwrap());
+    let object = caches.take(&mut own, cache, 96).unwrap() & !(PAGE_BYTES - 1);
+    assert_eq!(caches.put(&mut own, cache, object + 4096 / 96 * 96, 96, || ()), Err(FreeError::NotAnObject));
+}
+
+#[test]
+fn runs_are_taken_back_once_and_whole() {
+    let memory = Memory::new();
+    let caches = caches(&memory);
+    let run = caches.take_run(3 * PAGE_BYTES + 1, 1 << 14).unwrap();
+    assert!(run.is_multiple_of(1 << 14) && memory.out() == 4);
+    let usage = Usage { live: 1, asked: 3 * PAGE_BYTES + 1, handed_out: 4 * PAGE_BYTES, held: 4 * PAGE_BYTES };
+    assert_eq!(caches.runs(), usage);
+    assert!(
+        caches.resize_run(3 * PAGE_BYTES + 1, 4 * PAGE_BYTES) && !caches.resize_run(4 * PAGE_BYTES, 5 * PAGE_BYTES)
+    );
+    assert!(caches.resize_run(4 * PAGE_BYTES, 3 * PAGE_BYTES + 1));
+    assert_eq!(caches.put_run(run, PAGE_BYTES), Err(FreeError::OtherCache));
+    assert_eq!(caches.put_run(run + PAGE_BYTES, 3 * PAGE_BYTES), Err(FreeError::Unknown));
+    assert_eq!(caches.put_run(run + 1, 4 * PAGE_BYTES), Err(FreeError::NotAnObject));
+    caches.put_run(run, 4 * PAGE_BYTES - 5).unwrap();
+    assert_eq!((caches.put_run(run, 4 * PAGE_BYTES), memory.out()), (Err(FreeError::Unknown), 0));
+    assert_eq!(caches.take_run(usize::MAX, 1), None);
+}
+
+#[test]
+fn named_caches_know_their_objects_and_are_limited() {
+    let memory = Memory::new();
+    let caches = caches(&memory);
+    let mut own = Magazines::new();
+    let cache = caches.named("gate", 40, 32).unwrap();
+    assert_eq!((caches.shape(cache).name, caches.shape(cache).size), ("gate", 64));
+    let mut taken: Vec<usize> = (0..5).map(|_| caches.take(&mut own, cache, 40).unwrap()).collect();
+    caches.put(&mut own, cache, taken.remove(2), 40, || ()).unwrap();
+    let mut seen = Vec::new();
+    caches.for_each_live(cache, |address| seen.push(address));
+    taken.sort_unstable();
+    assert_eq!(seen, taken);
+    let usage = caches.usage(cache, [&own]);
+    assert_eq!((usage.live, usage.asked, usage.handed_out, usage.fragmentation()), (4, 160, 256, 960));
+    for (bytes, alignment) in [(5000, 8), (8, 8192), (8, 3)] {
+        assert!(caches.named("wrong", bytes, alignment).is_none());
+    }
+    assert!((0..100).filter_map(|_| caches.named("more", 1, 1)).count() < 64);
+    assert!(caches.named("one too many", 1, 1).is_none());
+}
+
+#[test]
+fn every_shortage_of_memory_is_survived() {
+    for met in 0..40 {
+        let memory = Memory::new();
+        let caches = caches(&memory);
+        let mut own = Magazines::new();
+        memory.left.store(met, Relaxed);
+        let mut objects = Vec::new();
+        for class in [0, 27, 13, 0, 27] {
+            let cache = caches.class(class);
+            objects.extend((0..20).filter_map(|_| Some((cache, caches.take(&mut own, cache, 1)?))));
+        }
+        let run = caches.take_run(5000, 1);
+        memory.left.store(usize::MAX, Relaxed);
+        for (cache, address) in objects {
+            caches.put(&mut own, cache, address, 1, || ()).unwrap();
+        }
+        run.into_iter().for_each(|run| caches.put_run(run, 5000).unwrap());
+        assert_eq!(kept(&caches, &memory, &mut [own]), 0, "after {met}");
+    }
+}
+
+#[test]
+fn memory_in_single_pages_makes_small_slabs() {
+    let memory = Memory::new();
+    memory.longest.store(1, Relaxed);
+    let caches = caches(&memory);
+    let mut own = Magazines::new();
+    let cache = caches.class(CLASSES - 1);
+    let taken: BTreeSet<usize> = (0..10).map(|_| caches.take(&mut own, cache, 4096).unwrap()).collect();
+    assert_eq!(taken.len(), 10);
+    assert_eq!(caches.take_run(5000, 1), None);
+}
+
+#[test]
+fn pages_that_are_not_taken_back_stay_held() {
+    let memory = Memory::new();
+    memory.keeps.store(true, Relaxed);
+    let caches = caches(&memory);
+    let mut own = Magazines::new();
+    let run = caches.take_run(5000, 1).unwrap();
+    caches.put_run(run, 5000).unwrap();
+    assert_eq!(caches.runs(), Usage { held: 2 * PAGE_BYTES, ..Usage::default() });
+    let cache = caches.class(0);
+    let object = caches.take(&mut own, cache, 16).unwrap();
+    caches.put(&mut own, cache, object, 16, || ()).unwrap();
+    caches.flush(&mut own);
+    caches.shrink();
+    assert_eq!(caches.usage(cache, [&own]).held, PAGE_BYTES);
+    assert_eq!(caches.put(&mut own, cache, object, 16, || ()), Err(FreeError::AlreadyFree));
+    caches.take(&mut own, cache, 16).unwrap();
+}
