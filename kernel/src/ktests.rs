@@ -1,6 +1,6 @@
 //! Kernel tests of the prompt's commands on the real machine.
 
-use alloc::{boxed::Box, format, string::String};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 
 use core::hint::black_box;
 
@@ -42,6 +42,21 @@ fn mem_sums_to_the_machine() {
     let sum: u64 = rows.filter_map(number).sum();
     let total = out.lines().find(|line| line.starts_with("total")).and_then(number);
     assert_eq!((total, sum), (Some(96 << 20), 96 << 20), "{out}");
+}
+
+#[ktest]
+fn slabs_tells_what_the_heap_has() {
+    let kept = black_box(Box::new([0_u8; 3000]));
+    let (status, out) = run("slabs");
+    assert_eq!(status, 0);
+    let row = |name: &str| {
+        let line = out.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in\n{out}"));
+        line.split_whitespace().skip(1).filter_map(|word| word.parse().ok()).collect::<Vec<usize>>()
+    };
+    let (large, total) = (row("heap-3072"), row("total"));
+    assert!(large[0] == 3072 && large[1] >= 1 && large[2] >= 3000 && large[3] >= 8 * 3072, "{out}");
+    assert!(total[0] >= large[1] && total[1] >= large[2] && total[2] >= total[1], "{out}");
+    drop(kept);
 }
 
 #[ktest(cpus = 3)]
@@ -130,6 +145,7 @@ fn an_audit_takes_nothing_and_misses_what_a_leak_would_leave() {
     let kept = black_box(Box::new([0_u8; 100]));
     let told = audit().difference_from(&before).expect("a box more is in use");
     assert!(told.as_str().contains("heap allocations") && told.as_str().contains("heap bytes"), "{}", told.as_str());
+    assert!(told.as_str().contains("heap-112: "), "what kind of object it is: {}", told.as_str());
     drop(kept);
     let run = machine::frames::take(Request::run(3, Use::Tests)).expect("there are frames");
     let told = audit().difference_from(&before).expect("three frames are in use");

@@ -7,14 +7,15 @@ use alloc::{
 };
 
 use steward_core::platform::{
-    AcpiInfo, AcpiTable, CpuInfo, FaultKind, Platform, Processor, ProcessorState, TestEnd, TimerInfo,
+    AcpiInfo, AcpiTable, CacheInfo, CpuInfo, FaultKind, Platform, Processor, ProcessorState, TestEnd, TimerInfo,
 };
 use steward_frames::MemoryUse;
 use steward_harness_guest::{Balance, Descriptor, FailureText};
 use steward_ledger::Ledger;
 use steward_machine::{
+    CacheRow, MOST_CACHES, Usage,
     acpi::{self, CpuState, PowerOff, Register},
-    apic, clock, cpu, fault, frames, layout, ledger, power,
+    apic, clock, cpu, fault, for_each_cache, frames, layout, ledger, power,
     resources::Resource,
     smp, timer,
     trap::{self, Escape},
@@ -28,6 +29,16 @@ pub struct Pc;
 impl Platform for Pc {
     fn memory(&self) -> MemoryUse {
         frames::memory_use().expect("the prompt runs long after the page tables were built")
+    }
+
+    fn caches(&self) -> Vec<CacheInfo> {
+        // Room for it first, so that it does not change what it counts while it does.
+        let mut caches = Vec::with_capacity(MOST_CACHES);
+        for_each_cache(|CacheRow { name, size, usage }| {
+            let Usage { live, asked, held, .. } = usage;
+            caches.push(CacheInfo { name, size, live, asked, held });
+        });
+        caches
     }
 
     fn with_ledger(&self, see: &mut dyn FnMut(&Ledger<'_>)) {

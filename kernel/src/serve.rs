@@ -3,7 +3,7 @@
 use steward_core::audit::InUse;
 use steward_harness_guest::{Balance, Ending, Line, serve, wire::After};
 use steward_machine::{
-    clock, frames, halt_for_ever, heap_use, ledger, power,
+    CacheRow, clock, for_each_cache, frames, halt_for_ever, heap_use, ledger, power,
     serial::{COM2, Driver},
     tests as all_tests,
 };
@@ -54,6 +54,12 @@ pub fn audit(balance: &mut Balance) {
     });
     let memory = frames::memory_use();
     InUse { heap_allocations, heap_bytes, memory, processes, loans, contradictions }.record_in(balance);
+    // Which objects they are.
+    for_each_cache(|CacheRow { name, usage, .. }| {
+        if usage.live > 0 {
+            balance.record(name, usage.live as u64);
+        }
+    });
 }
 
 /// Lets `report` write a last record, whoever holds the record line. Without such a line it counts as failed.

@@ -20,6 +20,7 @@ mod boot;
 mod costs;
 mod cpio;
 mod frames;
+mod heap;
 mod isolation;
 mod keys;
 mod ktap;
@@ -87,8 +88,11 @@ Benchmarks:
        a shell command on Debian's Linux, in a fork of a machine that was booted
        once, beside booting one for each, on q35 and microvm
   COSTS
-       instructions of each operation of the ledger and the frame allocator, in
-       a machine that counts them
+       instructions of each operation of the ledger, the frame allocator and the
+       heap, in a machine that counts them
+  HEAP
+       ten million objects of mixed sizes, taken and freed by two threads, beside
+       the allocator talc
   KTAP
        reading logs of 100 MB with results of tests
 
@@ -153,6 +157,7 @@ const BENCHES: &[Bench] = &[
     Bench { id: "P16", run: size::run },
     Bench { id: "LINUX", run: linux::run },
     Bench { id: "COSTS", run: costs::run },
+    Bench { id: "HEAP", run: heap::run },
     Bench { id: "KTAP", run: ktap::run },
 ];
 const P1: &str = "P1";

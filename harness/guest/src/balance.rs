@@ -5,7 +5,7 @@ use core::fmt::{self, Write as _};
 use crate::FailureText;
 
 /// Most rows that are kept apart; those past it are one row, [`OTHERS`].
-const ROWS: usize = 16;
+const ROWS: usize = 32;
 /// Name of the row that sums up what found no row of its own.
 const OTHERS: &str = "others";
 
@@ -17,7 +17,7 @@ struct Row {
 
 /// What a kernel has in use at one moment: rows of a name and a number, such as "heap allocations" and 12.
 ///
-/// A kernel that gives back all that it took has the same balance as before. 16 rows are kept apart; if there are
+/// A kernel that gives back all that it took has the same balance as before. 32 rows are kept apart; if there are
 /// more, the sum of the others is one row, in which one that rises can hide another that falls by as much.
 #[derive(Clone, Debug, Default)]
 pub struct Balance {

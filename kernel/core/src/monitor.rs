@@ -76,6 +76,13 @@ pub const COMMANDS: Table = Table(&[
     Command { name: "poweroff", arguments: "", help: "turn the machine off", words: &[], run: running::poweroff },
     Command { name: "reboot", arguments: "", help: "restart the machine", words: &[], run: running::reboot },
     Command {
+        name: "slabs",
+        arguments: "",
+        help: "list the caches of small objects, how many of each live, and how well memory is used",
+        words: &[],
+        run: memory::slabs,
+    },
+    Command {
         name: "uptime",
         arguments: "",
         help: "print the time since boot, and describe the clocks",

@@ -14,6 +14,9 @@ pub trait Platform {
     /// Where every byte of memory went, as of now.
     fn memory(&self) -> MemoryUse;
 
+    /// The caches of the heap, those with names of their own first.
+    fn caches(&self) -> Vec<CacheInfo>;
+
     /// Shows the ledger, with interrupts off: `see` should not take long, and writes nothing meanwhile.
     fn with_ledger(&self, see: &mut dyn FnMut(&Ledger<'_>));
 
@@ -50,6 +53,21 @@ pub trait Platform {
     /// Runs one test on this CPU, and says how it ended. It looks neither at whether the test is ignored nor at whether
     /// it should panic; its caller does.
     fn run_test(&self, test: &Descriptor) -> TestEnd;
+}
+
+/// A cache of small objects, and what is used of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CacheInfo {
+    /// What its objects are, one word.
+    pub name: &'static str,
+    /// Bytes of an object; 0 where they differ.
+    pub size: usize,
+    /// Objects that are handed out.
+    pub live: usize,
+    /// What was asked for of them, in bytes.
+    pub asked: usize,
+    /// Memory that it has taken for them and for others, in bytes.
+    pub held: usize,
 }
 
 /// How a test ended.

@@ -1,91 +1,104 @@
-//! The kernel's heap: the `talc` allocator over frames of the direct map, until the kernel has slabs of its own.
+//! The kernel's heap: caches of objects up to a page, each CPU with its part of them, and runs of frames for what is larger.
+//!
+//! It may be used with interrupts on and off, on every CPU. What it takes from the machine's frames it gives back when
+//! nothing of it is in use, but for a few slabs.
+
+pub(crate) mod cpus;
+mod pages;
+pub(crate) mod poison;
 
 use core::{
     alloc::{GlobalAlloc, Layout},
     ptr::null_mut,
 };
 
-use steward_frames::{Request, Use};
-use talc::{
-    TalcLock,
-    base::{Talc, binning::Binning},
-    source::Source,
-};
-use x86_64::instructions::interrupts::without_interrupts;
+use steward_slab::{FreeError, Usage, class_of};
 
-use crate::{frames, layout::PAGE_BYTES, memory, shortage, smp};
+use crate::shortage;
 
-/// Least that the heap grows by: 512 KiB.
-const STEP_FRAMES: u64 = 128;
+/// What Rust's allocations come from.
+struct Heap;
 
-/// Gives the allocator more memory when it runs out.
-#[derive(Debug)]
-struct Frames;
-
-// SAFETY: `acquire` uses the allocator only through the reference it is given, and neither it nor `take_frames`
-// allocates.
-unsafe impl Source for Frames {
-    fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
-        // One frame more than asked for covers the allocator's own bookkeeping and the alignment's loss.
-        let bytes = layout.size().checked_add(layout.align()).ok_or(())? as u64;
-        let frames = (bytes / PAGE_BYTES + 2).max(STEP_FRAMES);
-        let run = frames::take(Request::run(frames, Use::Heap))
-            .or_else(|_| frames::take(Request::run(bytes / PAGE_BYTES + 2, Use::Heap)))
-            .map_err(|_| ())?;
-        let start = memory::direct(run.range().start_address()) as *mut u8;
-        // SAFETY: the run was just taken, so the direct map's view of it is memory that nobody else uses, and its token
-        // ends here: the heap keeps it for good.
-        unsafe { talc.claim(start, run.range().bytes() as usize) }.map(|_| ()).ok_or(())
-    }
+/// An allocation; `None` when there is no memory for it.
+fn take(layout: Layout) -> Option<*mut u8> {
+    let (bytes, alignment) = (layout.size(), layout.align());
+    let Some(class) = class_of(bytes, alignment) else {
+        return cpus::take(|caches, _| caches.take_run(bytes, alignment)).map(|address| address as *mut u8);
+    };
+    let address = cpus::take(|caches, own| caches.take(own, caches.class(class), bytes))?;
+    let object = address as *mut u8;
+    // SAFETY: the caches have just handed the object out, which has room for so many bytes.
+    unsafe { poison::check(object, bytes) };
+    Some(object)
 }
 
-/// The heap. Its lock is held with interrupts off, so that what a call from another CPU breaks into never holds it; who
-/// waits for it follows changes of the page tables, which its holder may be waiting for.
-struct Heap(TalcLock<spin::mutex::Mutex<(), Following>, Frames>);
-
-/// Waits as [`smp::relax`] does.
-struct Following;
-
-impl spin::RelaxStrategy for Following {
-    fn relax() {
-        smp::relax();
-    }
+/// Frees an allocation.
+///
+/// # Safety
+/// Nobody uses the block any more.
+unsafe fn put(block: *mut u8, layout: Layout) -> Result<(), FreeError> {
+    let (address, bytes) = (block as usize, layout.size());
+    let freed = cpus::with(|caches, own| {
+        let Some(class) = class_of(bytes, layout.align()) else { return caches.put_run(address, bytes) };
+        let cache = caches.class(class);
+        // SAFETY: this is called when the object is found to be one of that cache, of that size, that was handed out and is not
+        // any more; and by the caller nobody uses it.
+        caches.put(own, cache, address, bytes, || unsafe { poison::fill_freed(block, caches.shape(cache).size) })
+    });
+    freed.unwrap_or(Err(FreeError::Unknown))
 }
 
-// SAFETY: each call is passed on as it is to an allocator that keeps the trait's contract.
+/// Whether a block needs not move to have another size; then it has that.
+fn resize(layout: Layout, bytes: usize) -> bool {
+    let (old, alignment) = (layout.size(), layout.align());
+    let resized = cpus::with(|caches, own| match (class_of(old, alignment), class_of(bytes, alignment)) {
+        (None, None) => caches.resize_run(old, bytes),
+        (Some(class), Some(now)) if class == now => {
+            caches.resize(own, caches.class(class), old, bytes);
+            true
+        }
+        _ => false,
+    });
+    resized == Some(true)
+}
+
+// SAFETY: the caches hand nothing out twice that was not taken back (their invariant), what they hand out is as large and as
+// aligned as asked for (`class_of`, `take_run`), and lies in frames that are the heap's alone; nothing here unwinds but by the
+// caller's breach of this contract.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if shortage::strikes() {
             return null_mut();
         }
-        // SAFETY: the caller vouches for the layout's size.
-        without_interrupts(|| unsafe { self.0.alloc(layout) })
+        take(layout).unwrap_or(null_mut())
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller vouches that the block is one of ours, and was allocated with this layout.
-        without_interrupts(|| unsafe { self.0.dealloc(block, layout) })
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        if shortage::strikes() {
-            return null_mut();
+        // SAFETY: the caller vouches that the block is not used any more.
+        if let Err(error) = unsafe { put(block, layout) } {
+            panic!("{} bytes at {block:p} cannot be freed: {error}", layout.size());
         }
-        // SAFETY: as for `alloc`, whose caller asks for no more than this one.
-        without_interrupts(|| unsafe { self.0.alloc_zeroed(layout) })
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         if shortage::strikes() {
             return null_mut();
         }
-        // SAFETY: the caller vouches for the block, its layout, and that `bytes` is a size.
-        without_interrupts(|| unsafe { self.0.realloc(block, layout, bytes) })
+        if resize(layout, bytes) {
+            return block;
+        }
+        let new = Layout::from_size_align(bytes, layout.align()).ok().and_then(take);
+        let Some(new) = new else { return null_mut() };
+        // SAFETY: both have room for the smaller number of bytes, and the new one is nobody else's.
+        unsafe { new.copy_from_nonoverlapping(block, layout.size().min(bytes)) };
+        // SAFETY: the caller gives the old block up with this call.
+        unsafe { self.dealloc(block, layout) };
+        new
     }
 }
 
 #[cfg_attr(target_os = "none", global_allocator)]
-static HEAP: Heap = Heap(TalcLock::new(Frames));
+static HEAP: Heap = Heap;
 
 /// Use of the heap at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,20 +107,40 @@ pub struct HeapUse {
     pub allocations: usize,
     /// What they asked for, in bytes.
     pub allocated_bytes: usize,
-    /// What the heap has taken from the machine's frames, in bytes.
+    /// What the heap has taken from the machine's frames for them and for others, in bytes.
     pub claimed_bytes: usize,
 }
 
-/// Use of the heap now.
+/// Use of the heap now, with the objects of named caches.
 #[must_use]
 pub fn heap_use() -> HeapUse {
-    without_interrupts(|| {
-        let heap = HEAP.0.lock();
-        let counters = heap.counters();
-        HeapUse {
-            allocations: counters.allocation_count,
-            allocated_bytes: counters.allocated_bytes,
-            claimed_bytes: counters.claimed_bytes,
+    let mut sum = Usage::default();
+    for_each_cache(|row| sum += row.usage);
+    HeapUse { allocations: sum.live, allocated_bytes: sum.asked, claimed_bytes: sum.held }
+}
+
+/// Most caches that there can be, runs of frames among them.
+pub const MOST_CACHES: usize = steward_slab::MOST_CACHES + 1;
+
+/// A cache of the heap's, and what is used of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheRow {
+    /// What its objects are.
+    pub name: &'static str,
+    /// Bytes of an object; 0 for runs of frames, which differ.
+    pub size: usize,
+    /// What is used of it.
+    pub usage: Usage,
+}
+
+/// Calls `see` for each cache that the heap has, those with names of their own first, and last for runs of frames.
+pub fn for_each_cache(mut see: impl FnMut(CacheRow)) {
+    let Some(caches) = cpus::caches() else { return };
+    for is_named in [true, false] {
+        for id in caches.ids().filter(|id| (id.as_usize() >= steward_slab::CLASSES) == is_named) {
+            let shape = caches.shape(id);
+            see(CacheRow { name: shape.name, size: shape.size, usage: cpus::usage(caches, id) });
         }
-    })
+    }
+    see(CacheRow { name: "heap-runs", size: 0, usage: caches.runs() });
 }

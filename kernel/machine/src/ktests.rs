@@ -4,6 +4,7 @@ mod allocation;
 mod catching;
 mod console;
 mod exceptions;
+mod heap;
 mod ledger;
 mod paging;
 mod resources;

@@ -178,6 +178,27 @@ impl Effects for Kernel {
     }
 }
 
+/// Frames that go back to the allocator need nothing for that.
+struct GivingUp;
+
+impl Effects for GivingUp {
+    fn freed(&mut self, keys: Extent) {
+        Kernel.freed(keys);
+    }
+
+    fn relax(&mut self) {
+        smp::relax();
+    }
+}
+
+/// Gives frames of the kernel's up, of which there is no token any more. `false` when one of them is lent or not the kernel's,
+/// and before there is a ledger; they stay as they are then.
+pub(crate) fn give_up(frames: FrameRange) -> bool {
+    let keys = Extent { start: frames.start() as usize, count: frames.count() as usize };
+    let Some(ledger) = LEDGER.get() else { return false };
+    without_interrupts(|| ledger.release(ProcessId::KERNEL, &[keys], &mut GivingUp)).is_ok()
+}
+
 /// Starts the time that deadlines are told in, by a counter of that rate.
 pub(crate) fn start_clock(hz: u64) {
     CLOCK.call_once(|| Clock::new(clock::ticks(), u64::BITS, hz, NANOSECONDS / TICK_HZ, LONGEST_STEP));

@@ -28,6 +28,7 @@ pub mod layout;
 pub mod ledger;
 mod lock;
 pub mod memory;
+pub mod objects;
 mod port;
 pub mod power;
 pub mod resources;
@@ -41,10 +42,11 @@ mod start;
 pub mod timer;
 pub mod trap;
 
-pub use heap::{HeapUse, heap_use};
+pub use heap::{CacheRow, HeapUse, MOST_CACHES, for_each_cache, heap_use};
 pub use ktest::tests;
 pub use segments::Ist;
 pub use start::{StartError, catch_exceptions, devices, enter_address_space, protect, receive_handover};
+pub use steward_slab::Usage;
 pub use x86_64::instructions::{hlt as wait_for_interrupt, interrupts};
 
 /// Stops this CPU for good.

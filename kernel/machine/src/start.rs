@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Bytes of the kernel's main stack.
-const MAIN_STACK_BYTES: u64 = 256 * 1024;
+const MAIN_STACK_BYTES: u64 = 320 * 1024;
 /// Bytes of each stack for a double fault, an NMI or a machine check: enough to report it.
 pub(crate) const EXCEPTION_STACK_BYTES: u64 = 64 * 1024;
 

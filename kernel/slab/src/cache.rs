@@ -4,12 +4,10 @@ use core::fmt;
 
 use spin::{Once, RelaxStrategy, mutex::Mutex};
 
-use crate::{
-    PAGE_BYTES,
-    depot::Depot,
-    magazine::CAPACITY,
-    slab::{MOST_OBJECTS, MOST_PAGES},
-};
+use crate::{PAGE_BYTES, depot::Depot, magazine::CAPACITY, page::GRANULE};
+
+/// Most pages of a slab.
+const MOST_PAGES: usize = 8;
 
 /// A cache, by its number. Whoever has one got it of the [`Caches`](crate::Caches) that it is meant for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,18 +56,16 @@ pub struct Shape {
     pub pages: usize,
     /// Most objects in a magazine; half of them are a batch.
     pub(crate) capacity: usize,
-    /// 2^32 divided by the size, rounded up.
-    reciprocal: u32,
 }
 
 /// What a CPU keeps of a cache should not be more than this, in bytes.
 const KEPT: usize = 16 << 10;
 
 impl Shape {
-    /// Of objects of `size` bytes, from 16 to a page. The slab is the smallest that wastes an eighth at most and holds eight
+    /// Of objects of `size` bytes, a multiple of 16 and at most a page. The slab is the smallest that wastes an eighth at most and holds eight
     /// objects, if there is such a one.
     pub(crate) const fn new(name: &'static str, size: usize) -> Self {
-        assert!(size >= PAGE_BYTES / MOST_OBJECTS && size <= PAGE_BYTES, "no slab has objects of such a size");
+        assert!(size > 0 && size.is_multiple_of(GRANULE) && size <= PAGE_BYTES, "no slab has objects of such a size");
         let mut pages = 1;
         while pages < MOST_PAGES {
             let bytes = pages * PAGE_BYTES;
@@ -86,26 +82,16 @@ impl Shape {
         } else {
             fitting
         };
-        Self { name, size, pages, capacity, reciprocal: ((1 << 32_u64) / size as u64 + 1) as u32 }
+        Self { name, size, pages, capacity }
     }
 
     /// How many objects so many pages hold.
     pub(crate) const fn objects(&self, pages: usize) -> usize {
-        let objects = pages * PAGE_BYTES / self.size;
-        if objects > MOST_OBJECTS { MOST_OBJECTS } else { objects }
+        pages * PAGE_BYTES / self.size
     }
 
     pub(crate) const fn batch(&self) -> usize {
         self.capacity / 2
-    }
-
-    /// Number of the object that begins so many bytes behind the beginning of its slab; `None` when none does.
-    #[inline]
-    pub(crate) const fn object_at(&self, offset: usize) -> Option<usize> {
-        // Exact for offsets below 2^16: the reciprocal is too large by one at most, so the product by 2^16 at most, which is
-        // less than 2^32 divided by any size.
-        let object = (offset as u64 * self.reciprocal as u64 >> 32) as usize;
-        if object * self.size == offset { Some(object) } else { None }
     }
 }
 
@@ -133,19 +119,6 @@ mod tests {
             let shape = Shape::new("", size);
             let (bytes, objects) = (shape.pages * PAGE_BYTES, shape.objects(shape.pages));
             assert!(objects >= 8 && (bytes - objects * size) * 8 <= bytes, "{shape:?}");
-        }
-    }
-
-    #[test]
-    fn an_object_is_found_where_it_begins_and_nowhere_else() {
-        for size in 16..=PAGE_BYTES {
-            let shape = Shape::new("", size);
-            let mut expected = 0;
-            for offset in 0..MOST_PAGES * PAGE_BYTES {
-                let begins = offset == expected * size;
-                assert_eq!(shape.object_at(offset), begins.then_some(expected), "{size} {offset}");
-                expected += usize::from(begins);
-            }
         }
     }
 }

@@ -8,14 +8,13 @@ use crate::{
     class_size,
     depot::Depot,
     large::Runs,
-    magazine::{Handle, Magazine},
-    pages::{Map, Tag},
-    slab::{Identity, REACH, Slab},
-    store::Store,
+    magazine::Magazine,
+    page::{GRANULE, Identity, Page},
+    pages::Map,
 };
 
 /// Most caches, those of the classes among them.
-pub const MOST_CACHES: usize = 64;
+pub const MOST_CACHES: usize = 48;
 /// Slabs without an object in use that a cache keeps.
 const KEPT_EMPTY: usize = 1;
 
@@ -53,29 +52,26 @@ const CLASS_NAMES: [&str; CLASSES] = [
 
 /// The caches of all CPUs: one for each class of sizes, and those that were named.
 ///
-/// Lock order: a cache's own lock, then that of the slabs' numbers, then whatever [`Pages`] needs. A lock that is waited for
+/// Lock order: a cache's own lock, then whatever [`Pages`] needs. A lock that is waited for
 /// is waited for by `R`.
 #[derive(Debug)]
 pub struct Caches<'a, P, R = Spin> {
     pub(crate) pages: P,
-    pub(crate) map: Map<'a>,
+    pub(crate) map: Map<'a, R>,
     pub(crate) runs: Runs,
-    store: Store<'a, R>,
     caches: [Cache<R>; MOST_CACHES],
 }
 
 impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
-    /// Caches over pages from `base` on, a multiple of a page: 512 for each leaf, and at most 2^39.
+    /// Caches over pages from `base` on, a multiple of a page: 32 for each leaf, and less than 2^32.
     ///
     /// # Panics
     /// If the base is none, or there are more leaves.
-    pub fn new(pages: P, base: usize, leaves: &'a [Leaf<'a>]) -> Self {
-        assert!(base.is_multiple_of(PAGE_BYTES) && leaves.len() <= REACH / 512, "a map begins at a page and ends");
+    pub fn new(pages: P, base: usize, leaves: &'a [Leaf<'a, R>]) -> Self {
         let caches = Self {
             pages,
             map: Map::new(base, leaves),
             runs: Runs::new(),
-            store: Store::new(),
             caches: [const { Cache::new() }; MOST_CACHES],
         };
         for (class, cache) in caches.caches[..CLASSES].iter().enumerate() {
@@ -101,7 +97,7 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
         if bytes > PAGE_BYTES || alignment > PAGE_BYTES || !alignment.is_power_of_two() {
             return None;
         }
-        let shape = Shape::new(name, bytes.max(16).next_multiple_of(alignment));
+        let shape = Shape::new(name, bytes.max(1).next_multiple_of(alignment.max(GRANULE)));
         (CLASSES..MOST_CACHES).find_map(|number| {
             let mut is_ours = false;
             self.caches[number].shape.call_once(|| {
@@ -131,20 +127,17 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
     /// memory for it.
     #[inline]
     pub fn take(&self, own: &mut Magazines, cache: CacheId, asked: usize) -> Option<usize> {
-        let shape = self.shape(cache);
-        let magazine = own.of(cache.0);
+        let magazine = own.of(cache);
         loop {
-            let Some(handle) = magazine.pop() else {
-                self.refill(magazine, cache, shape)?;
+            let Some(address) = magazine.pop() else {
+                self.refill(magazine, cache)?;
                 continue;
             };
-            let slab = self.store.known(handle.slab());
             // What is handed out already is in no magazine, unless these were another's.
-            if slab.hand_out(handle.object()) {
+            if self.map.find(address)?.hand_out(address) {
                 magazine.live = magazine.live.wrapping_add(1);
                 magazine.asked = magazine.asked.wrapping_add(asked as u64);
-                let page = slab.identity().page;
-                return Some(self.map.base() + page * PAGE_BYTES + usize::from(handle.object()) * shape.size);
+                return Some(address);
             }
         }
     }
@@ -163,83 +156,61 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
         asked: usize,
         clear: impl FnOnce(),
     ) -> Result<(), FreeError> {
-        let shape = self.shape(cache);
-        let (handle, slab) = self.find(cache, shape, address)?;
-        if !slab.take_back(handle.object()) {
-            return Err(FreeError::AlreadyFree);
+        match self.map.find(address) {
+            // Where no object begins, none is handed out.
+            Some(page) if page.is_of(cache) && address.is_multiple_of(GRANULE) && page.take_back(address) => {}
+            page => return Err(self.why_not(cache, page, address)),
         }
         clear();
-        let magazine = own.of(cache.0);
+        let magazine = own.of(cache);
         magazine.live = magazine.live.wrapping_sub(1);
         magazine.asked = magazine.asked.wrapping_sub(asked as u64);
-        if magazine.len() >= shape.capacity {
-            self.drain(magazine, cache, shape.batch());
+        if magazine.is_full() {
+            self.drain(magazine, cache, self.shape(cache).batch());
         }
-        magazine.push(handle);
+        magazine.push(address);
         Ok(())
+    }
+
+    /// Why what lies there is not taken back.
+    #[cold]
+    fn why_not(&self, cache: CacheId, page: Option<&Page>, address: usize) -> FreeError {
+        match page.and_then(Page::identity) {
+            None => FreeError::Unknown,
+            Some(Identity::Slab { cache: its, place, pages }) if its == cache.0 => {
+                let shape = self.shape(cache);
+                let offset = usize::from(place) * PAGE_BYTES + address % PAGE_BYTES;
+                let is_object = offset.is_multiple_of(shape.size) && offset / shape.size < shape.objects(pages.into());
+                if is_object { FreeError::AlreadyFree } else { FreeError::NotAnObject }
+            }
+            Some(_) => FreeError::OtherCache,
+        }
     }
 
     /// Notes that of an object of which `old` bytes were asked for, `new` are used.
     pub fn resize(&self, own: &mut Magazines, cache: CacheId, old: usize, new: usize) {
-        let magazine = own.of(cache.0);
+        let magazine = own.of(cache);
         magazine.asked = magazine.asked.wrapping_sub(old as u64).wrapping_add(new as u64);
     }
 
-    /// Finds the cache's object that begins at the address.
-    #[inline]
-    fn find(&self, cache: CacheId, shape: &Shape, address: usize) -> Result<(Handle, &'a Slab), FreeError> {
-        let number = match self.map.tag(address) {
-            Tag::Slab(number) => number,
-            Tag::Run(_) => return Err(FreeError::OtherCache),
-            Tag::None => return Err(FreeError::Unknown),
-        };
-        let slab = self.store.get(number).ok_or(FreeError::Unknown)?;
-        let identity = slab.identity();
-        if identity.cache != cache.0 {
-            return Err(FreeError::OtherCache);
-        }
-        let start = self.map.base() + identity.page * PAGE_BYTES;
-        let offset = address.checked_sub(start).filter(|&offset| offset < identity.pages * PAGE_BYTES);
-        // The tag was read before the slab's word: in between, it may have become another slab.
-        let object = shape.object_at(offset.ok_or(FreeError::Unknown)?).ok_or(FreeError::NotAnObject)?;
-        if object >= identity.objects {
-            return Err(FreeError::NotAnObject);
-        }
-        Ok((Handle::new(number, object as u8), slab))
-    }
-
-    /// Whether the cache's object that begins at the address is handed out.
+    /// Whether an object of the cache begins there that is handed out.
     #[must_use]
     pub fn is_live(&self, cache: CacheId, address: usize) -> bool {
-        self.find(cache, self.shape(cache), address).is_ok_and(|(handle, slab)| slab.is_live(handle.object()))
+        self.map
+            .find(address)
+            .is_some_and(|page| page.is_of(cache) && address.is_multiple_of(GRANULE) && page.is_live(address))
     }
 
     /// Gets a batch of free objects.
     #[cold]
-    fn refill(&self, magazine: &mut Magazine, cache: CacheId, shape: &Shape) -> Option<()> {
+    fn refill(&self, magazine: &mut Magazine, cache: CacheId) -> Option<()> {
+        let shape = self.shape(cache);
+        magazine.capacity = shape.capacity as u32;
         let mut depot = self.caches[cache.as_usize()].depot.lock();
-        let number = match depot.partial.first().or_else(|| depot.empty.first()) {
-            Some(number) => number,
-            None => self.new_slab(&mut depot, cache, shape)?,
-        };
-        let mut number = Some(number);
-        let mut missing = shape.batch();
-        while let Some(some) = number.filter(|_| missing > 0) {
-            let slab = self.store.known(some);
-            let was_empty = slab.free_count() == slab.identity().objects;
-            let drawn = slab.draw(missing, |object| magazine.push(Handle::new(some, object)));
-            depot.free -= drawn;
-            missing -= drawn;
-            match (was_empty, slab.free_count() > 0) {
-                (true, true) => {
-                    depot.empty.remove(&self.store, slab);
-                    depot.partial.push(&self.store, some);
-                }
-                (true, false) => depot.empty.remove(&self.store, slab),
-                (false, true) => {}
-                (false, false) => depot.partial.remove(&self.store, slab),
-            }
-            number = depot.partial.first().or_else(|| depot.empty.first());
+        depot.draw(&self.map, shape, magazine);
+        if magazine.len() == 0 {
+            self.add_slab(&mut depot, cache, shape)?;
+            depot.draw(&self.map, shape, magazine);
         }
         Some(())
     }
@@ -247,78 +218,31 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
     /// Lays the oldest objects of a magazine back into their slabs, and gives slabs up that are not needed.
     #[cold]
     fn drain(&self, magazine: &mut Magazine, cache: CacheId, count: usize) {
+        let shape = self.shape(cache);
+        magazine.capacity = shape.capacity as u32;
         let mut depot = self.caches[cache.as_usize()].depot.lock();
-        magazine.take_oldest(count, |handle| {
-            let slab = self.store.known(handle.slab());
-            let objects = slab.identity().objects;
-            let before = slab.free_count();
-            slab.lay_back(handle.object());
-            depot.free += 1;
-            if before + 1 == objects {
-                if before > 0 {
-                    depot.partial.remove(&self.store, slab);
-                }
-                depot.empty.push(&self.store, handle.slab());
-            } else if before == 0 {
-                depot.partial.push(&self.store, handle.slab());
-            }
-        });
-        self.give_up(&mut depot, KEPT_EMPTY);
+        magazine.take_oldest(count, |address| depot.lay_back(&self.map, shape, address));
+        depot.give_up(&self.map, &self.pages, shape, cache.0, KEPT_EMPTY);
     }
 
-    /// Makes a slab, among the empty ones.
-    fn new_slab(&self, depot: &mut Depot, cache: CacheId, shape: &Shape) -> Option<u32> {
-        let (number, slab) = self.store.take(&self.pages)?;
+    fn add_slab(&self, depot: &mut Depot, cache: CacheId, shape: &Shape) -> Option<()> {
         // Of memory in small pieces, a smaller slab will do.
-        let taken = [shape.pages, 1].into_iter().find_map(|pages| {
+        let (address, pages) = [shape.pages, 1].into_iter().find_map(|pages| {
             let address = self.pages.take(pages, 1)?;
             if self.map.reach(address, pages, &self.pages) {
                 return Some((address, pages));
             }
             self.strand(address, pages);
             None
-        });
-        let Some((address, pages)) = taken else {
-            self.store.put(number);
-            return None;
-        };
-        let page = (address - self.map.base()) / PAGE_BYTES;
-        let objects = shape.objects(pages);
-        slab.open(Identity { page, objects, pages, cache: cache.0 });
-        self.map.set(address, pages, Tag::Slab(number));
-        depot.empty.push(&self.store, number);
-        depot.slabs += 1;
-        depot.pages += pages;
-        depot.free += objects;
-        Some(number)
-    }
-
-    /// Gives empty slabs back, but so many.
-    fn give_up(&self, depot: &mut Depot, kept: usize) {
-        while depot.empty.len() > kept {
-            let Some(number) = depot.empty.first() else { break };
-            let slab = self.store.known(number);
-            let Identity { page, pages, objects, .. } = slab.identity();
-            let address = self.map.base() + page * PAGE_BYTES;
-            // Before others can have the pages.
-            self.map.set(address, pages, Tag::None);
-            if !self.pages.give(address, pages) {
-                self.map.set(address, pages, Tag::Slab(number));
-                break;
-            }
-            depot.empty.remove(&self.store, slab);
-            slab.close();
-            self.store.put(number);
-            depot.slabs -= 1;
-            depot.pages -= pages;
-            depot.free -= objects;
-        }
+        })?;
+        depot.add(&self.map, shape, cache.0, address, pages);
+        Some(())
     }
 
     /// Empties a CPU's magazines.
     pub fn flush(&self, own: &mut Magazines) {
         for cache in self.ids() {
-            let magazine = own.of(cache.0);
+            let magazine = own.of(cache);
             if magazine.len() > 0 {
                 self.drain(magazine, cache, usize::MAX);
             }
@@ -328,48 +252,42 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
     /// Gives all slabs back that have no object in use and none in a magazine.
     pub fn shrink(&self) {
         for cache in self.ids() {
-            self.give_up(&mut self.caches[cache.as_usize()].depot.lock(), 0);
+            let mut depot = self.caches[cache.as_usize()].depot.lock();
+            depot.give_up(&self.map, &self.pages, self.shape(cache), cache.0, 0);
         }
     }
 
     /// What is used of a cache. `cpus` are the magazines of all CPUs; while others take and put back, about so much.
     #[must_use]
     pub fn usage<'m>(&self, cache: CacheId, cpus: impl IntoIterator<Item = &'m Magazines>) -> Usage {
-        let mut sum = (0_u64, 0_u64);
-        for own in cpus {
-            let magazine = own.see(cache.0);
-            sum = (sum.0.wrapping_add(magazine.live), sum.1.wrapping_add(magazine.asked));
-        }
-        self.usage_of(cache, sum)
+        let add = |sum: (u64, u64), part: (u64, u64)| (sum.0.wrapping_add(part.0), sum.1.wrapping_add(part.1));
+        self.usage_of(cache, cpus.into_iter().map(|own| self.part(cache, own)).fold((0, 0), add))
     }
 
     /// A CPU's part of what is used: objects and bytes asked for. Sums of all CPUs' parts wrap, and [`Self::usage_of`] takes them.
     #[must_use]
     pub fn part(&self, cache: CacheId, own: &Magazines) -> (u64, u64) {
-        let magazine = own.see(cache.0);
+        let magazine = own.see(cache);
         (magazine.live, magazine.asked)
     }
 
     /// What is used of a cache of which all CPUs' parts have this sum.
     #[must_use]
     pub fn usage_of(&self, cache: CacheId, (live, asked): (u64, u64)) -> Usage {
-        let held = self.caches[cache.as_usize()].depot.lock().pages * PAGE_BYTES;
         Usage {
             live: live as usize,
             asked: asked as usize,
             handed_out: (live as usize).wrapping_mul(self.shape(cache).size),
-            held,
+            held: self.caches[cache.as_usize()].depot.lock().held(),
         }
     }
 
     /// Calls `see` with the address of each object of the cache that is handed out.
     pub fn for_each_live(&self, cache: CacheId, mut see: impl FnMut(usize)) {
-        let size = self.shape(cache).size;
-        for (_, slab) in self.store.all() {
-            let Identity { page, cache: its, objects, .. } = slab.identity();
-            if objects > 0 && its == cache.0 {
-                let start = self.map.base() + page * PAGE_BYTES;
-                slab.live().for_each(|object| see(start + usize::from(object) * size));
+        for (number, identity) in self.map.all() {
+            if matches!(identity, Identity::Slab { cache: its, .. } if its == cache.0) {
+                let start = self.map.address(number);
+                self.map.known(number).live().for_each(|offset| see(start + offset));
             }
         }
     }

@@ -4,10 +4,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use spin::RelaxStrategy;
 
-use crate::{
-    Caches, FreeError, PAGE_BYTES, Pages, Usage,
-    pages::{LONGEST_RUN, Tag},
-};
+use crate::{Caches, FreeError, PAGE_BYTES, Pages, Usage, page::Identity, pages::REACH};
 
 /// What is handed out in runs of pages.
 #[derive(Debug)]
@@ -45,7 +42,7 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
     /// there is no memory for it.
     pub fn take_run(&self, bytes: usize, alignment: usize) -> Option<usize> {
         let pages = bytes.div_ceil(PAGE_BYTES).max(1);
-        if pages > LONGEST_RUN {
+        if pages > REACH {
             return None;
         }
         let address = self.pages.take(pages, alignment.div_ceil(PAGE_BYTES).max(1))?;
@@ -53,7 +50,7 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
             self.strand(address, pages);
             return None;
         }
-        self.map.set(address, 1, Tag::Run(pages as u32));
+        self.map.known(self.map.number(address)).set_identity(Some(Identity::Run { pages: pages as u32 }));
         self.runs.live.fetch_add(1, Relaxed);
         self.runs.asked.fetch_add(bytes as u64, Relaxed);
         self.runs.pages.fetch_add(pages as u64, Relaxed);
@@ -65,10 +62,11 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
     /// # Errors
     /// [`FreeError`] when there is no such run.
     pub fn put_run(&self, address: usize, bytes: usize) -> Result<(), FreeError> {
-        let pages = match self.map.tag(address) {
-            Tag::Run(pages) => pages,
-            Tag::Slab(_) => return Err(FreeError::OtherCache),
-            Tag::None => return Err(FreeError::Unknown),
+        let page = self.map.find(address).ok_or(FreeError::Unknown)?;
+        let pages = match page.identity() {
+            Some(Identity::Run { pages }) => pages,
+            Some(Identity::Slab { .. }) => return Err(FreeError::OtherCache),
+            None => return Err(FreeError::Unknown),
         };
         if !address.is_multiple_of(PAGE_BYTES) {
             return Err(FreeError::NotAnObject);
@@ -76,7 +74,7 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
         if bytes.div_ceil(PAGE_BYTES).max(1) != pages as usize {
             return Err(FreeError::OtherCache);
         }
-        if !self.map.clear_run(address, pages) {
+        if !page.end_run(pages) {
             return Err(FreeError::AlreadyFree);
         }
         self.runs.live.fetch_sub(1, Relaxed);

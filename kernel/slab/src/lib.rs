@@ -22,9 +22,8 @@ mod class;
 mod depot;
 mod large;
 mod magazine;
+mod page;
 mod pages;
-mod slab;
-mod store;
 mod usage;
 
 pub use cache::{CacheId, FreeError, Shape};
@@ -32,5 +31,4 @@ pub use caches::{Caches, MOST_CACHES};
 pub use class::{CLASSES, LARGEST, class_of, class_size};
 pub use magazine::Magazines;
 pub use pages::{Leaf, PAGE_BYTES, Pages, leaves};
-pub use slab::Slab;
 pub use usage::Usage;

@@ -1,38 +1,17 @@
 //! What each CPU has of its own.
 
-use crate::{MOST_CACHES, slab::MOST_OBJECTS};
+use crate::{CacheId, MOST_CACHES};
 
 /// Most objects in a magazine.
 pub(crate) const CAPACITY: usize = 32;
-
-/// A free object: slab and number in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Handle(u32);
-
-const _: () = assert!(MOST_OBJECTS == 256 && crate::store::MOST_SLABS <= 1 << 24);
-
-impl Handle {
-    #[inline]
-    pub(crate) const fn new(slab: u32, object: u8) -> Self {
-        Self(slab << 8 | object as u32)
-    }
-
-    #[inline]
-    pub(crate) const fn slab(self) -> u32 {
-        self.0 >> 8
-    }
-
-    #[inline]
-    pub(crate) const fn object(self) -> u8 {
-        self.0 as u8
-    }
-}
 
 /// A CPU's free objects of a cache, the latest on top, and what it has handed out and taken back.
 #[derive(Clone, Debug)]
 pub(crate) struct Magazine {
     length: u32,
-    handles: [Handle; CAPACITY],
+    /// How many there may be; 0 until the cache is known.
+    pub(crate) capacity: u32,
+    addresses: [usize; CAPACITY],
     /// Objects that this CPU has handed out, less those that it has taken back. It wraps: others take back, too.
     pub(crate) live: u64,
     /// What was asked for of these, in bytes; it wraps as well.
@@ -41,7 +20,7 @@ pub(crate) struct Magazine {
 
 impl Magazine {
     const fn new() -> Self {
-        Self { length: 0, handles: [Handle(0); CAPACITY], live: 0, asked: 0 }
+        Self { length: 0, capacity: 0, addresses: [0; CAPACITY], live: 0, asked: 0 }
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -49,28 +28,33 @@ impl Magazine {
     }
 
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Handle> {
+    pub(crate) fn pop(&mut self) -> Option<usize> {
         let below = self.length.checked_sub(1)?;
         self.length = below;
-        self.handles.get(below as usize).copied()
+        self.addresses.get(below as usize).copied()
+    }
+
+    #[inline]
+    pub(crate) const fn is_full(&self) -> bool {
+        self.length >= self.capacity
     }
 
     /// Lays one more on top.
     ///
     /// # Panics
-    /// If it is full.
+    /// If there is no room for it.
     #[inline]
-    pub(crate) fn push(&mut self, handle: Handle) {
-        self.handles[self.length as usize] = handle;
+    pub(crate) fn push(&mut self, address: usize) {
+        self.addresses[self.length as usize] = address;
         self.length += 1;
     }
 
     /// Takes out the oldest, at most so many, for `sink`.
-    pub(crate) fn take_oldest(&mut self, count: usize, sink: impl FnMut(Handle)) {
+    pub(crate) fn take_oldest(&mut self, count: usize, sink: impl FnMut(usize)) {
         let length = self.len();
         let count = count.min(length);
-        self.handles[..count].iter().copied().for_each(sink);
-        self.handles.copy_within(count..length, 0);
+        self.addresses[..count].iter().copied().for_each(sink);
+        self.addresses.copy_within(count..length, 0);
         self.length -= count as u32;
     }
 }
@@ -87,12 +71,12 @@ impl Magazines {
     }
 
     #[inline]
-    pub(crate) fn of(&mut self, cache: u8) -> &mut Magazine {
-        &mut self.0[usize::from(cache)]
+    pub(crate) fn of(&mut self, cache: CacheId) -> &mut Magazine {
+        &mut self.0[cache.as_usize()]
     }
 
-    pub(crate) fn see(&self, cache: u8) -> &Magazine {
-        &self.0[usize::from(cache)]
+    pub(crate) fn see(&self, cache: CacheId) -> &Magazine {
+        &self.0[cache.as_usize()]
     }
 }
 

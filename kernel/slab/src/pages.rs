@@ -1,12 +1,15 @@
-//! Where the memory comes from, and whose each page is.
+//! Where the memory comes from, and what is known of each page.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use spin::{RelaxStrategy, Spin, once::Once};
 
-use spin::Once;
+use crate::page::{Identity, Page};
 
 /// Bytes of a page, which is a frame where it is mapped.
 pub const PAGE_BYTES: usize = 4096;
-const LEAF_PAGES: usize = 512;
+/// Pages that a leaf knows of: what is known of them fills a page.
+const LEAF_PAGES: usize = PAGE_BYTES / size_of::<Page>();
+/// Most pages that there can be.
+pub(crate) const REACH: usize = u32::MAX as usize;
 
 /// Gives and takes memory by pages that follow each other.
 pub trait Pages<'a> {
@@ -16,15 +19,15 @@ pub trait Pages<'a> {
     /// Gives pages back that [`Self::take`] gave. `false` when they are not taken back; then they are the giver's as before.
     fn give(&self, address: usize, pages: usize) -> bool;
 
-    /// `count` values that `make` makes, for good: for what is known of slabs and pages.
+    /// `count` values that `make` makes, for good: for what is known of pages.
     fn table<T: Sync + 'a>(&self, count: usize, make: fn() -> T) -> Option<&'a [T]>;
 }
 
-/// What is known of 512 pages, from the first that is used on.
+/// What is known of 32 pages, from the first that is used on.
 #[derive(Debug)]
-pub struct Leaf<'a>(Once<&'a [AtomicU32]>);
+pub struct Leaf<'a, R = Spin>(Once<&'a [Page; LEAF_PAGES], R>);
 
-impl Leaf<'_> {
+impl<R> Leaf<'_, R> {
     /// Of pages of which none is used.
     #[must_use]
     pub const fn new() -> Self {
@@ -32,7 +35,7 @@ impl Leaf<'_> {
     }
 }
 
-impl Default for Leaf<'_> {
+impl<R> Default for Leaf<'_, R> {
     fn default() -> Self {
         Self::new()
     }
@@ -44,89 +47,64 @@ pub const fn leaves(pages: usize) -> usize {
     pages.div_ceil(LEAF_PAGES)
 }
 
-/// What a page belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tag {
-    /// Nothing of ours, or a page of a run that is not its first.
-    None,
-    /// The slab of that number.
-    Slab(u32),
-    /// It is the first of a run of so many pages, which was handed out as a whole.
-    Run(u32),
-}
-
-const RUN: u32 = 1 << 31;
-/// Most pages of a run.
-pub(crate) const LONGEST_RUN: usize = RUN as usize - 1;
-
-impl Tag {
-    const fn bits(self) -> u32 {
-        match self {
-            Self::None => 0,
-            Self::Slab(number) => number + 1,
-            Self::Run(pages) => RUN | pages,
-        }
-    }
-
-    const fn from_bits(bits: u32) -> Self {
-        match bits {
-            0 => Self::None,
-            _ if bits & RUN != 0 => Self::Run(bits & !RUN),
-            _ => Self::Slab(bits - 1),
-        }
-    }
-}
-
-/// The tags of all pages from an address on.
+/// What is known of all pages from an address on. Pages go by their numbers, from there on.
 #[derive(Debug)]
-pub(crate) struct Map<'a> {
+pub(crate) struct Map<'a, R> {
     base: usize,
-    leaves: &'a [Leaf<'a>],
+    leaves: &'a [Leaf<'a, R>],
 }
 
-impl<'a> Map<'a> {
-    pub(crate) const fn new(base: usize, leaves: &'a [Leaf<'a>]) -> Self {
+impl<'a, R: RelaxStrategy> Map<'a, R> {
+    pub(crate) fn new(base: usize, leaves: &'a [Leaf<'a, R>]) -> Self {
+        assert!(
+            base.is_multiple_of(PAGE_BYTES) && leaves.len() <= REACH / LEAF_PAGES,
+            "a map begins at a page and ends"
+        );
         Self { base, leaves }
     }
 
-    pub(crate) const fn base(&self) -> usize {
-        self.base
+    pub(crate) const fn address(&self, number: usize) -> usize {
+        self.base + number * PAGE_BYTES
     }
 
-    fn slot(&self, address: usize) -> Option<&'a AtomicU32> {
-        let page = address.checked_sub(self.base)? / PAGE_BYTES;
-        self.leaves.get(page / LEAF_PAGES)?.0.get()?.get(page % LEAF_PAGES)
+    pub(crate) const fn number(&self, address: usize) -> usize {
+        (address - self.base) / PAGE_BYTES
     }
 
-    /// The tag of the page that the address lies in.
+    /// The page that the address lies in, if it is or was one of ours, or is beside one.
     #[inline]
-    pub(crate) fn tag(&self, address: usize) -> Tag {
-        self.slot(address).map_or(Tag::None, |slot| Tag::from_bits(slot.load(Ordering::Relaxed)))
+    pub(crate) fn find(&self, address: usize) -> Option<&'a Page> {
+        // Below the base, the difference wraps, and no leaf has it.
+        self.get(address.wrapping_sub(self.base) / PAGE_BYTES)
     }
 
-    /// Makes room for the tags of these pages; `false` when there is no memory for it, or the map does not reach that far.
+    #[inline]
+    fn get(&self, number: usize) -> Option<&'a Page> {
+        let leaf = self.leaves.get(number / LEAF_PAGES)?.0.get()?;
+        Some(&leaf[number % LEAF_PAGES])
+    }
+
+    /// A page of a slab.
+    #[inline]
+    pub(crate) fn known(&self, number: usize) -> &'a Page {
+        self.get(number).expect("the map reaches pages before they become slabs")
+    }
+
+    /// Makes room for what is known of these pages; `false` when there is no memory for it, or the map ends before them.
     pub(crate) fn reach(&self, address: usize, pages: usize, source: &impl Pages<'a>) -> bool {
         let Some(offset) = address.checked_sub(self.base) else { return false };
         let first = offset / PAGE_BYTES;
         let Some(leaves) = self.leaves.get(first / LEAF_PAGES..=(first + pages - 1) / LEAF_PAGES) else { return false };
-        let make = || source.table(LEAF_PAGES, AtomicU32::default).ok_or(());
+        let make = || source.table(LEAF_PAGES, Page::new).and_then(<[_]>::first_chunk).ok_or(());
         leaves.iter().all(|leaf| leaf.0.try_call_once(make).is_ok())
     }
 
-    /// Tags pages that the map reaches.
-    pub(crate) fn set(&self, address: usize, pages: usize, tag: Tag) {
-        for page in 0..pages {
-            let slot = self.slot(address + page * PAGE_BYTES).expect("the map reaches pages before they are tagged");
-            slot.store(tag.bits(), Ordering::Relaxed);
-        }
-    }
-
-    /// Takes the tag off the first page of a run; `false` if it is not that tag.
-    pub(crate) fn clear_run(&self, address: usize, pages: u32) -> bool {
-        let from = Tag::Run(pages).bits();
-        self.slot(address).is_some_and(|slot| {
-            // Only one of those who free a run at the same time finds its tag.
-            slot.compare_exchange(from, Tag::None.bits(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    /// Numbers and identities of all pages that are ours.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (usize, Identity)> + '_ {
+        let leaves = self.leaves.iter().enumerate().filter_map(|(number, leaf)| Some((number, leaf.0.get()?)));
+        leaves.flat_map(|(leaf, pages)| {
+            let numbered = pages.iter().enumerate();
+            numbered.filter_map(move |(index, page)| Some((leaf * LEAF_PAGES + index, page.identity()?)))
         })
     }
 }

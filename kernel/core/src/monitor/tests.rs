@@ -55,6 +55,15 @@ impl Platform for Fake {
         source.memory_use()
     }
 
+    fn caches(&self) -> Vec<CacheInfo> {
+        vec![
+            CacheInfo { name: "gate", size: 48, live: 3, asked: 120, held: 4096 },
+            CacheInfo { name: "heap-16", size: 16, ..CacheInfo::default() },
+            CacheInfo { name: "heap-64", size: 64, live: 100, asked: 5000, held: 8192 },
+            CacheInfo { name: "heap-runs", size: 0, live: 1, asked: 8000, held: 8192 },
+        ]
+    }
+
     fn with_ledger(&self, see: &mut dyn FnMut(&Ledger<'_>)) {
         lending::with(see);
     }
@@ -170,6 +179,19 @@ fn mem_prints_rows_that_sum_to_the_total() {
     assert!(rows.contains(&("heap", 4096)));
     assert!(rows.contains(&("acpi-tables", 0)), "a kind that this machine has none of");
     assert!(table.ends_with("not memory: 262144 bytes of address space, reserved for devices and firmware\n"));
+}
+
+#[test]
+fn slabs_lists_the_caches_that_have_memory_and_sums_them_up() {
+    let expected = "\
+objects           bytes       live        asked         held unasked
+gate                 48          3          120         4096     970
+heap-64              64        100         5000         8192     389
+heap-runs             -          1         8000         8192      23
+total                 -        104        13120        20480     359
+";
+    assert_eq!(run("slabs"), (0, expected.into()));
+    assert_eq!(run("slabs please").0, command::USAGE);
 }
 
 #[test]

@@ -2,10 +2,13 @@
 //! machine where every instruction advances the counter by one, these are instructions.
 
 use alloc::vec::Vec;
+use core::hint::black_box;
 
 use steward_frames::{Owned, Request, Run, Use};
 use steward_harness_guest::ktest;
 use steward_ledger::{Access, Direction, Effects, Extent, Kind, Ledger, ProcessId, Quota, Terms, Window};
+
+use x86_64::instructions::interrupts::without_interrupts;
 
 use crate::{
     clock, frames,
@@ -119,6 +122,31 @@ fn of_deaths(costs: &mut Costs, ledger: &Ledger<'_>, pages: u64) {
     frames::give_back(lent).expect("nobody has borrowed it");
 }
 
+/// The heap, by one object and by many of mixed sizes that come and go.
+fn of_the_heap(costs: &mut Costs) {
+    for _ in 0..ROUNDS {
+        let object = costs.of("allocate 64 bytes", || black_box(Vec::<u8>::with_capacity(64)));
+        costs.of("free 64 bytes", || drop(object));
+        let object = costs.of("allocate 3000 bytes", || black_box(Vec::<u8>::with_capacity(3000)));
+        costs.of("free 3000 bytes", || drop(object));
+        let object = costs.of("allocate 64 KiB", || black_box(Vec::<u8>::with_capacity(64 << 10)));
+        costs.of("free 64 KiB", || drop(object));
+        costs.of("1000 allocations of mixed sizes, freed in mixed order", || mixed(1000));
+    }
+}
+
+/// Allocates so many times, up to 1 KiB and most often less, and holds up to 64 of them.
+fn mixed(allocations: u64) {
+    const NONE: Vec<u8> = Vec::new();
+    let mut held = [NONE; 64];
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..allocations {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        let bytes = 1 + (state >> 40 & ((16 << (state >> 33 & 7) % 7) - 1)) as usize;
+        held[(state >> 58) as usize] = black_box(Vec::with_capacity(bytes));
+    }
+}
+
 struct NoEffects;
 
 impl Effects for NoEffects {}
@@ -147,4 +175,7 @@ fn each_operation_costs_something_and_says_how_much() {
     for process in others {
         ledger::die(process).expect("it lives");
     }
+    let mut costs = Costs::new();
+    without_interrupts(|| of_the_heap(&mut costs));
+    costs.tell(1);
 }

@@ -233,7 +233,8 @@ impl Worker {
 
 /// What must be as before: free frames, processes, loans.
 fn in_use() -> (Option<u64>, usize, usize) {
-    let free = frames::memory_use().and_then(|memory| memory.bytes("free"));
+    // What the heap keeps it keeps for the next who asks.
+    let free = frames::memory_use().and_then(|memory| Some(memory.bytes("free")? + memory.bytes(Use::Heap.name())?));
     let (mut processes, mut loans) = (0, 0);
     ledger::with(|ledger| {
         ledger.for_each_account(|_| processes += 1);

@@ -1,0 +1,100 @@
+//! The heap's caches, and each CPU's part of them.
+
+use spin::{Once, RelaxStrategy};
+use steward_slab::{CacheId, Caches, Magazines, Pages, Usage};
+use x86_64::instructions::interrupts::without_interrupts;
+
+use super::pages::{DirectMap, all_leaves};
+use crate::{lock::Lock, memory, smp};
+
+/// Waits as [`smp::relax`] does, which follows changes of the page tables: a lock's holder may be making one.
+#[derive(Debug)]
+pub(crate) struct Following;
+
+impl RelaxStrategy for Following {
+    fn relax() {
+        smp::relax();
+    }
+}
+
+/// The caches; there from the first allocation on.
+pub(crate) type Kept = Caches<'static, DirectMap, Following>;
+static CACHES: Once<Kept> = Once::new();
+
+/// A CPU's part of the heap, from its first allocation on.
+///
+/// Lock order: a CPU's own part, then the caches, then page tables and frames. Nobody holds two CPUs' parts.
+pub(crate) type Part = Once<&'static Lock<Own>>;
+
+/// What a CPU needs of the heap, in one place.
+#[derive(Debug)]
+pub(crate) struct Own {
+    caches: &'static Kept,
+    magazines: Magazines,
+}
+
+/// The caches; `None` when there is no memory for them yet.
+pub(crate) fn caches() -> Option<&'static Kept> {
+    let open = || Ok::<_, ()>(Caches::new(DirectMap, memory::direct(0) as usize, all_leaves().ok_or(())?));
+    // An interrupt in the middle of it would wait for ever for what it broke into.
+    CACHES.get().or_else(|| without_interrupts(|| CACHES.try_call_once(open).ok()))
+}
+
+/// This CPU's part.
+#[inline(always)]
+fn own() -> Option<&'static Lock<Own>> {
+    let part = &smp::this_cpu().heap;
+    match part.get() {
+        Some(own) => Some(own),
+        None => open(part),
+    }
+}
+
+#[cold]
+fn open(part: &Part) -> Option<&'static Lock<Own>> {
+    caches()?;
+    let make = || {
+        let new = || {
+            let caches = CACHES.get().expect("they have just been there");
+            Lock::new(Own { caches, magazines: Magazines::new() })
+        };
+        DirectMap.table(1, new).and_then(<[_]>::first).ok_or(())
+    };
+    without_interrupts(|| part.try_call_once(make).ok().copied())
+}
+
+/// Runs `act` with the caches and this CPU's magazines, without interrupts; `None` without memory for them.
+#[inline(always)]
+pub(crate) fn with<R>(act: impl FnOnce(&'static Kept, &mut Magazines) -> R) -> Option<R> {
+    let mut own = own()?.lock();
+    let Own { caches, magazines } = &mut *own;
+    Some(act(caches, magazines))
+}
+
+/// Runs `act`; if that finds no memory, once again when all that the heap keeps for later is given back.
+#[inline(always)]
+pub(crate) fn take(act: impl Fn(&Kept, &mut Magazines) -> Option<usize>) -> Option<usize> {
+    match with(&act) {
+        Some(Some(address)) => Some(address),
+        _ => try_again(&act),
+    }
+}
+
+#[cold]
+fn try_again(act: &dyn Fn(&Kept, &mut Magazines) -> Option<usize>) -> Option<usize> {
+    let caches = CACHES.get()?;
+    all_own().for_each(|own| caches.flush(&mut own.lock().magazines));
+    caches.shrink();
+    with(act)?
+}
+
+fn all_own() -> impl Iterator<Item = &'static Lock<Own>> {
+    smp::all().filter_map(|cpu| cpu.heap.get()).copied()
+}
+
+/// What is used of a cache, on all CPUs.
+pub(crate) fn usage(caches: &Kept, cache: CacheId) -> Usage {
+    let parts = all_own().map(|own| caches.part(cache, &own.lock().magazines));
+    let sum = parts.fold((0_u64, 0_u64), |sum, part| (sum.0.wrapping_add(part.0), sum.1.wrapping_add(part.1)));
+    caches.usage_of(cache, sum)
+}

@@ -1,0 +1,167 @@
+//! The heap's caches and runs of frames, by what their users see.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::{
+    hint::black_box,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use spin::Mutex;
+use steward_harness_guest::ktest;
+use steward_slab::{FreeError, class_of};
+
+use crate::{
+    for_each_cache,
+    heap::cpus,
+    heap_use,
+    objects::{Cache, Object},
+    smp,
+};
+
+/// Objects that live, in the cache of that name.
+fn live(name: &str) -> usize {
+    let mut live = 0;
+    for_each_cache(|row| live += if row.name == name { row.usage.live } else { 0 });
+    live
+}
+
+/// Numbers that look random.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        self.0 >> 32
+    }
+}
+
+/// A block with a pattern of its own in every word.
+struct Block {
+    words: Vec<u64>,
+    mark: u64,
+}
+
+impl Block {
+    fn new(random: &mut Random) -> Self {
+        let power = random.next() % 9;
+        let (length, mark) = (1 + random.next() % (2 << power), random.next());
+        Self { words: (0..length).map(|word| mark ^ word).collect(), mark }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.words.iter().zip(0..).all(|(&word, index)| word == self.mark ^ index)
+    }
+}
+
+/// Blocks on their way from one CPU to another.
+static ON_THE_WAY: Mutex<Vec<Block>> = Mutex::new(Vec::new());
+
+/// Allocates so many times, writes to all that it has, and lets other CPUs free every other block.
+fn churn(rounds: u64, seed: u64) {
+    let mut random = Random(seed);
+    let mut held = Vec::with_capacity(64);
+    for _ in 0..rounds {
+        if held.len() == 64 {
+            let block: Block = held.swap_remove(random.next() as usize % 64);
+            assert!(block.is_whole());
+            let mut on_the_way = ON_THE_WAY.lock();
+            if on_the_way.len() < 64 {
+                on_the_way.push(block)
+            }
+        }
+        held.push(Block::new(&mut random));
+        let received = ON_THE_WAY.lock().pop();
+        assert!(received.is_none_or(|block| block.is_whole()));
+    }
+    assert!(held.iter().all(Block::is_whole));
+}
+
+#[ktest(cpus = 2, timeout = 60_000)]
+fn mixed_sizes_on_two_cpus_stay_apart_and_leave_nothing() {
+    // What the first call of each CPU makes for good.
+    smp::on_all(|_| drop(black_box(Box::new(0_u64))));
+    let before = heap_use();
+    smp::on_all(|cpu| churn(10_000, 0x9e37_79b9 + cpu.as_usize() as u64));
+    let during = heap_use();
+    *ON_THE_WAY.lock() = Vec::new();
+    let after = heap_use();
+    assert_eq!((after.allocations, after.allocated_bytes), (before.allocations, before.allocated_bytes));
+    let claimed = (before.claimed_bytes / 1024, during.claimed_bytes / 1024, after.claimed_bytes / 1024);
+    log::info!("the heap held {} KiB before, {} with blocks on the way, {} after", claimed.0, claimed.1, claimed.2);
+    assert!(after.claimed_bytes < before.claimed_bytes + (2 << 20), "{before:?} {after:?}");
+}
+
+#[ktest]
+fn memory_that_is_freed_goes_back_to_the_machine() {
+    let before = heap_use().claimed_bytes;
+    let blocks: Vec<Box<[u8; 2000]>> = (0..2000).map(|_| Box::new([7; 2000])).collect();
+    let run = black_box(Vec::<u8>::with_capacity(4 << 20));
+    assert!(heap_use().claimed_bytes >= before + (8 << 20) - (1 << 18));
+    drop(blocks);
+    drop(run);
+    assert!(heap_use().claimed_bytes <= before + (256 << 10), "{before} {:?}", heap_use());
+}
+
+#[ktest]
+fn a_second_free_and_a_free_of_nothing_are_refused() {
+    let block = Box::new([1_u8; 100]);
+    let address = &raw const *block as usize;
+    let class = class_of(100, 1).expect("it is less than a frame");
+    let put = |address| {
+        cpus::with(|caches, own| caches.put(own, caches.class(class), address, 100, || ())).expect("the heap is there")
+    };
+    assert_eq!(put(address + 16), Err(FreeError::NotAnObject));
+    assert_eq!(put(&raw const ON_THE_WAY as usize), Err(FreeError::Unknown));
+    assert_eq!(put(0), Err(FreeError::Unknown));
+    let before = heap_use();
+    drop(block);
+    assert_eq!(put(address), Err(FreeError::AlreadyFree));
+    assert_eq!(heap_use().allocations, before.allocations - 1);
+}
+
+/// Something that the kernel has many of.
+#[derive(Debug)]
+struct Gate {
+    number: usize,
+    dropped: &'static AtomicUsize,
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.dropped.fetch_add(1, Relaxed);
+    }
+}
+
+static GATES: Cache<Gate> = Cache::new("gate");
+
+#[ktest]
+fn objects_are_counted_by_their_type_and_dropped_once() {
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+    let make = |number| GATES.make(Gate { number, dropped: &DROPPED }).expect("there is memory");
+    let mut gates: Vec<Object<Gate>> = (0..300).map(make).collect();
+    assert_eq!(live("gate"), 300);
+    for gate in &mut gates {
+        gate.number *= 2;
+    }
+    assert!(gates.iter().zip(0..).all(|(gate, number)| gate.number == 2 * number));
+    gates.truncate(100);
+    assert_eq!((live("gate"), DROPPED.load(Relaxed)), (100, 200));
+    drop(gates);
+    assert_eq!((live("gate"), DROPPED.load(Relaxed)), (0, 300));
+}
+
+#[ktest]
+fn a_block_grows_in_place_within_its_class() {
+    let before = heap_use();
+    let mut bytes = Vec::<u8>::with_capacity(65);
+    let address = bytes.as_ptr();
+    bytes.reserve_exact(80);
+    assert_eq!((bytes.as_ptr(), heap_use().allocated_bytes), (address, before.allocated_bytes + 80));
+    bytes.extend((0..80).map(|byte| byte as u8));
+    bytes.reserve_exact(9000);
+    bytes.reserve_exact(11_000);
+    assert_eq!(heap_use().allocated_bytes, before.allocated_bytes + 11_080);
+    assert!(bytes.iter().zip(0..).all(|(&byte, index)| byte == index) && bytes.len() == 80);
+    drop(bytes);
+    assert_eq!(heap_use().allocated_bytes, before.allocated_bytes);
+}

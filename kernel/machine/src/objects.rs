@@ -1,0 +1,128 @@
+//! Kernel objects of one type, each in a cache of its own: what is left of them is told by the type's name.
+
+use core::{
+    fmt,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+    ptr::NonNull,
+};
+
+use spin::Once;
+use steward_slab::CacheId;
+
+use crate::{
+    heap::{cpus, poison},
+    layout::PAGE_BYTES,
+    shortage,
+};
+
+/// A cache of objects of that type, for a `static`. It takes its place among the heap's caches with the first object.
+pub struct Cache<T> {
+    name: &'static str,
+    id: Once<CacheId>,
+    objects: PhantomData<fn() -> T>,
+}
+
+impl<T> Cache<T> {
+    const FITS: () = assert!(
+        size_of::<T>() <= PAGE_BYTES as usize && align_of::<T>() <= PAGE_BYTES as usize,
+        "objects of caches are no larger than a page"
+    );
+
+    /// A cache without objects. The name is for people: one word, of the type.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        const { Self::FITS }
+        Self { name, id: Once::new(), objects: PhantomData }
+    }
+
+    /// Puts a value into an object of the cache.
+    ///
+    /// # Errors
+    /// The value, when there is no memory for it, or as many caches as there can be.
+    pub fn make(&'static self, value: T) -> Result<Object<T>, T> {
+        let Some(place) = self.place() else { return Err(value) };
+        // SAFETY: the caches have just handed the object out, as large and as aligned as a `T`.
+        unsafe { place.write(value) };
+        // INVARIANT: `place` was just handed out, nobody else knows it, and it holds a value.
+        Ok(Object { place, cache: self })
+    }
+
+    fn place(&self) -> Option<NonNull<T>> {
+        if shortage::strikes() {
+            return None;
+        }
+        let caches = cpus::caches()?;
+        let named = || caches.named(self.name, size_of::<T>(), align_of::<T>()).ok_or(());
+        let id = *self.id.try_call_once(named).ok()?;
+        let place = NonNull::new(cpus::take(|caches, own| caches.take(own, id, size_of::<T>()))? as *mut T)?;
+        // SAFETY: the object was just handed out, with room for a `T`.
+        unsafe { poison::check(place.as_ptr().cast(), size_of::<T>()) };
+        Some(place)
+    }
+}
+
+impl<T> fmt::Debug for Cache<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cache({})", self.name)
+    }
+}
+
+/// An object of a cache, and the only way to it: what `Box` is to the heap.
+///
+/// # Invariants
+/// `place` is an object of `cache` that was handed out and not put back since, it holds a `T`, and no other `Object` has it.
+pub struct Object<T: 'static> {
+    place: NonNull<T>,
+    cache: &'static Cache<T>,
+}
+
+// SAFETY: by its invariant it is the only way to the value, which goes with it.
+unsafe impl<T: Send> Send for Object<T> {}
+// SAFETY: a shared one gives shared references to the value, and nothing else.
+unsafe impl<T: Sync> Sync for Object<T> {}
+
+impl<T> Object<T> {
+    /// Where it lies: no two objects that live have the same.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.place.as_ptr() as usize
+    }
+}
+
+impl<T> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: by the invariant there is a value, and who borrows it borrows this.
+        unsafe { self.place.as_ref() }
+    }
+}
+
+impl<T> DerefMut for Object<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: by the invariant there is no other way to the value, and this one is borrowed mutably.
+        unsafe { self.place.as_mut() }
+    }
+}
+
+impl<T> Drop for Object<T> {
+    fn drop(&mut self) {
+        // SAFETY: by the invariant it holds a value, which nobody uses after this.
+        unsafe { self.place.drop_in_place() };
+        let (address, id) = (self.address(), *self.cache.id.get().expect("the cache has made this object"));
+        let put = cpus::with(|caches, own| {
+            caches.put(own, id, address, size_of::<T>(), || {
+                // SAFETY: the caches have found it to be theirs, and its value is gone.
+                unsafe { poison::fill_freed(address as *mut u8, caches.shape(id).size) }
+            })
+        });
+        assert!(put == Some(Ok(())), "an object of {} is not taken back: {put:?}", self.cache.name);
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Object<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        T::fmt(self, f)
+    }
+}
