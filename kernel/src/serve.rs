@@ -2,6 +2,8 @@
 
 use steward_core::audit::InUse;
 use steward_harness_guest::{Balance, Ending, Line, serve, wire::After};
+#[cfg(any(test, feature = "ktest"))]
+use steward_ledger::ProcessId;
 use steward_machine::{
     CacheRow, clock, for_each_cache, frames, halt_for_ever, heap_use, ledger, power,
     serial::{COM2, Driver},
@@ -51,6 +53,13 @@ pub fn audit(balance: &mut Balance) {
         if !ledger.is_untouched() {
             ledger.audit(|_| contradictions += 1);
         }
+    });
+    #[cfg(any(test, feature = "ktest"))]
+    steward_machine::c::with(|ledger| {
+        // C programs' keys are in a ledger of their own, whose kernel is always there too.
+        ledger.for_each_account(|account| processes += u64::from(account.process != ProcessId::KERNEL));
+        ledger.for_each_loan(|_| loans += 1);
+        ledger.audit(|_| contradictions += 1);
     });
     let memory = frames::memory_use();
     InUse { heap_allocations, heap_bytes, memory, processes, loans, contradictions }.record_in(balance);

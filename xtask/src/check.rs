@@ -118,6 +118,11 @@ const CHECKS: &[Check] = &[
         },
     },
     Check {
+        name: "header",
+        what: "the C header of the ledger is what its sources say",
+        run: |context| crate::header::check(context.workspace.root()),
+    },
+    Check {
         name: "sizes",
         what: "files have at most 500 lines, functions at most 70",
         run: |context| Ok(sizes::check(&context.sources, &context.text("xtask/allow/sizes.txt")?)),

@@ -13,6 +13,7 @@ mod check;
 mod ci;
 mod clean;
 mod doctor;
+mod header;
 mod image;
 mod images;
 mod limine;
@@ -57,6 +58,7 @@ enum Command {
     Soak(soak::Options),
     Bench(bench::Options),
     Check(check::Options),
+    Header(header::Options),
     Doctor(doctor::Options),
     Clean(clean::Options),
     Ci(ci::Options),
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Command::Soak(options) => soak::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Check(options) => check::run(&options),
+        Command::Header(options) => header::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Clean(options) => clean::run(&options),
         Command::Ci(options) => ci::run(&options),

@@ -11,6 +11,7 @@ mod bulk;
 mod check;
 #[cfg(test)]
 mod interleavings;
+mod particular;
 mod put;
 mod reservation;
 mod runs;

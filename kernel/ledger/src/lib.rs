@@ -59,6 +59,7 @@ mod effects;
 mod end;
 mod entry;
 mod error;
+mod find;
 // Miri cannot run what loom switches stacks with.
 #[cfg(all(test, not(miri)))]
 mod interleavings;

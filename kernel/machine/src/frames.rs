@@ -14,6 +14,11 @@ use steward_frames::{
 use steward_ledger::{Entry, Error, ProcessId};
 #[cfg(feature = "ktest")]
 use x86_64::instructions::interrupts::without_interrupts;
+#[cfg(feature = "c")]
+use {
+    steward_frames::{FrameNumber, Use},
+    steward_ledger::{Extent, Life},
+};
 
 use crate::{
     ledger,
@@ -97,6 +102,31 @@ pub fn take(request: Request) -> Result<Run<Owned>, MapError> {
         Some(taken) => taken.map_err(MapError::OutOfFrames),
         None => EARLY.lock().as_mut().ok_or(MapError::TooEarly)?.take_run(request).map_err(MapError::OutOfFrames),
     }
+}
+
+/// Takes this frame for a process, zeroed, if it is free.
+///
+/// # Errors
+/// Those of [`steward_ledger::Ledger::acquire`].
+#[cfg(feature = "c")]
+pub fn take_for(process: ProcessId, frame: FrameNumber) -> Result<(), Error> {
+    if ledger::with(|ledger| ledger.life(process)) != Life::Live {
+        return Err(Error::Invalid);
+    }
+    if shortage::strikes() {
+        return Err(Error::NoMemory);
+    }
+    // The kernel's first: should the process die meanwhile, only the ledger itself may make something its own.
+    let taken = with_allocator(|allocator, reservation| {
+        ledger::with(|ledger| ledger.count(ProcessId::KERNEL, 1))?;
+        let taken = allocator.take_this(reservation, ProcessId::KERNEL, frame, Use::User);
+        taken.inspect_err(|_| ledger::with(|ledger| ledger.discount(ProcessId::KERNEL, 1)))
+    });
+    let taken = taken.ok_or(Error::Invalid)??;
+    let keys = [Extent::one(frame.as_u64() as usize)];
+    ledger::with(|ledger| ledger.transfer(ProcessId::KERNEL, process, &keys, &mut ledger::Kernel)).inspect_err(|_| {
+        give_back(taken.into()).expect("nobody has borrowed it");
+    })
 }
 
 /// Gives frames back to the machine's free ones.

@@ -1,6 +1,7 @@
 //! Kernel tests of the machine: each provokes what it claims, on the machine it runs on.
 
 mod allocation;
+mod c;
 mod catching;
 mod console;
 mod exceptions;

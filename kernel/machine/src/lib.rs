@@ -12,6 +12,8 @@ pub mod acpi;
 pub mod apic;
 pub mod backtrace;
 pub mod boot;
+#[cfg(feature = "c")]
+pub mod c;
 pub mod clock;
 pub mod cpu;
 mod device;

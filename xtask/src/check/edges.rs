@@ -11,8 +11,16 @@ use crate::workspace::Workspace;
 const LIST: &str = "xtask/allow/edges.txt";
 
 /// Kernel layers from the lowest up. Each may use those before it; the binary is the last.
-const KERNEL_LAYERS: [&str; 7] =
-    ["kernel/abi", "kernel/ledger", "kernel/ledger/model", "kernel/frames", "kernel/machine", "kernel/core", "kernel"];
+const KERNEL_LAYERS: [&str; 8] = [
+    "kernel/abi",
+    "kernel/ledger",
+    "kernel/ledger/model",
+    "kernel/c",
+    "kernel/frames",
+    "kernel/machine",
+    "kernel/core",
+    "kernel",
+];
 
 /// A dependency of one package of the workspace on another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use steward_ledger::Error;
+
 use super::*;
 use crate::{FIRST_FRAME, FRAME_SIZE, FrameNumber, RegionKind, Request, TakeError, Zone};
 
@@ -181,5 +183,20 @@ fn bulk_hands_over_what_there_is_and_says_how_much_was_missing() {
     assert_eq!(frames.memory_use().bytes("heap"), Some(255 * FRAME_SIZE));
     frames.put_bulk(&mut other, KERNEL_ITSELF, taken.into_iter().chain([single]), |refused| panic!("{refused}"));
     assert_eq!(frames.free_frames(), 256);
+    assert_sound(&frames);
+}
+
+#[test]
+fn a_particular_frame_is_taken_if_it_is_free_and_comes_back_like_any_other() {
+    let frames = allocator(&small(), 1);
+    let mut cpu = frames.reservation(0).unwrap();
+    let [number, beyond] = [FIRST_FRAME + 3, u64::MAX >> 12].map(|number| FrameNumber::new(number).unwrap());
+    let frame = frames.take_this(&mut cpu, KERNEL_ITSELF, number, Use::User).unwrap();
+    assert_eq!(frame.number(), number);
+    assert_eq!(frames.take_this(&mut cpu, KERNEL_ITSELF, number, Use::User).unwrap_err(), Error::AlreadyOwned);
+    assert_eq!(frames.take_this(&mut cpu, KERNEL_ITSELF, beyond, Use::User).unwrap_err(), Error::Invalid);
+    assert!(take_all(&frames, &mut cpu).iter().all(|other| other.number() != number));
+    frames.put(&mut cpu, KERNEL_ITSELF, frame).unwrap();
+    assert_eq!(frames.free_frames(), 1);
     assert_sound(&frames);
 }
