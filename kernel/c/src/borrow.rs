@@ -1,4 +1,4 @@
-//! Any key: a number that names something, as the address of a C object does.
+//! Any key: a number that names something, as the address of a C object does. Only `UINTPTR_MAX` is none.
 
 use core::ffi::c_int;
 
@@ -11,7 +11,7 @@ use crate::{
     world::{self, World},
 };
 
-/// A process becomes the owner of a key that nobody owns.
+/// A process becomes the owner of a key that nobody owns. A key is any number but `UINTPTR_MAX`.
 #[unsafe(no_mangle)]
 pub extern "C" fn borrow_acquire(process: *mut Proc, key: usize) -> c_int {
     code(world::take_key(process, key))

@@ -13,7 +13,7 @@ impl Ledger<'_> {
     /// [`Error::Invalid`] if there is no such key or the process does not live, [`Error::NotBorrowed`] if there is no such
     /// loan.
     pub fn newest_loan(&self, borrower: ProcessId, key: usize, kind: Kind) -> Result<LoanId, Error> {
-        self.table.entry(key).ok_or(Error::Invalid)?;
+        self.table.range(&[Extent::one(key)])?;
         // While the account is locked, no loan leaves the list, and so no record in it becomes another loan's.
         let inner = self.live(borrower)?.lock();
         self.live(borrower)?;

@@ -3,21 +3,24 @@
 use spin::Once;
 use steward_c::{Host, MOST_PROCESSES, host::Act};
 use steward_frames::FrameNumber;
-use steward_ledger::{Account, Effects, Entry, Error, Extent, Ledger, LoanSlot, ProcessId, Span, Table};
+use steward_ledger::{Account, Bucket, Effects, Error, Ledger, LoanSlot, Others, ProcessId, Table};
 use x86_64::instructions::interrupts::without_interrupts;
 
 use crate::{
-    frames,
+    clock, frames,
     ledger::{self, Kernel},
     smp,
 };
 
 /// Room for loans of keys.
 const LOANS: usize = 1024;
-const KEYS: usize = 4096;
+/// Chains of keys; each begins with room for five.
+const CHAINS: usize = 512;
+/// Buckets for chains that outgrow that.
+const MORE: usize = 256;
 
-static SPANS: [Span; 1] = [Span { keys: Extent { start: 0, count: KEYS }, first: 0 }];
-static ENTRIES: [Entry; KEYS] = [const { Entry::free() }; KEYS];
+static BUCKETS: [Bucket; CHAINS] = [const { Bucket::new() }; CHAINS];
+static MORE_BUCKETS: [Bucket; MORE] = [const { Bucket::new() }; MORE];
 static ACCOUNTS: [Account; MOST_PROCESSES] = [const { Account::new() }; MOST_PROCESSES];
 static SLOTS: [LoanSlot; LOANS] = [const { LoanSlot::new() }; LOANS];
 static LEDGER: Once<Ledger<'static>> = Once::new();
@@ -25,7 +28,9 @@ static LEDGER: Once<Ledger<'static>> = Once::new();
 /// Gives the ledger to C code, and opens one for keys that are no frames. The kernel's own must be open.
 pub fn open() {
     LEDGER.call_once(|| {
-        let table = Table::new(&ENTRIES, &SPANS).expect("there is an entry for each key");
+        let keys = Others::new(&BUCKETS, 0, clock::ticks()).expect("the number of chains is a power of two");
+        keys.grow(&MORE_BUCKETS).expect("nothing was added before");
+        let table = Table::new(&[], &[]).expect("no spans are in order").with_others(keys);
         let ledger = Ledger::new(table, &ACCOUNTS).expect("nobody has owned anything").with_relax(smp::relax);
         ledger.grow(&SLOTS).expect("the first loans find room");
         ledger

@@ -115,7 +115,7 @@ int pageown_return_mut(struct Proc *borrower, uintptr_t pa);
 // stays as it is until four more were asked for on this CPU.
 struct PageOwner *pa2owner(uintptr_t pa);
 
-// A process becomes the owner of a key that nobody owns.
+// A process becomes the owner of a key that nobody owns. A key is any number but `UINTPTR_MAX`.
 int borrow_acquire(struct Proc *process, uintptr_t key);
 
 // The owner gives a key up, which is not lent.

@@ -14,6 +14,10 @@ const BANK: u64 = 64;
 unsafe extern "C" {
     /// Pages, segments, fork and exit; 0, or the line of the first check that failed.
     safe fn c_plan9(base: usize, pages: c_int) -> c_int;
+    /// Every code of every call.
+    safe fn c_codes(base: usize, pages: c_int) -> c_int;
+    /// Arguments that make no sense.
+    safe fn c_garbage(base: usize, pages: c_int) -> c_int;
 }
 
 /// Runs a program that takes its pages from frames that are free.
@@ -28,4 +32,14 @@ fn with_bank(program: extern "C" fn(usize, c_int) -> c_int) {
 #[ktest]
 fn a_c_kernels_segments_forks_and_exits_keep_to_the_ledger() {
     with_bank(c_plan9);
+}
+
+#[ktest]
+fn every_code_is_provoked_from_c() {
+    with_bank(c_codes);
+}
+
+#[ktest]
+fn a_c_caller_that_passes_garbage_gets_codes() {
+    with_bank(c_garbage);
 }
