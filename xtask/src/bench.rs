@@ -17,6 +17,7 @@ use crate::preflight::{self, Consent};
 use crate::workspace::{BARE_METAL, Workspace};
 
 mod boot;
+mod border;
 mod costs;
 mod cpio;
 mod frames;
@@ -93,6 +94,10 @@ Benchmarks:
   HEAP
        ten million objects of mixed sizes, taken and freed by two threads, beside
        the allocator talc
+  BORDER
+       instructions of calls between C and Rust, of the ledger asked from C, and of
+       bytes sent by the serial drivers in Rust and in C; the size of kernels with
+       either; and the lines of their sources (docs/rust-and-c.md)
   KTAP
        reading logs of 100 MB with results of tests
 
@@ -158,6 +163,7 @@ const BENCHES: &[Bench] = &[
     Bench { id: "LINUX", run: linux::run },
     Bench { id: "COSTS", run: costs::run },
     Bench { id: "HEAP", run: heap::run },
+    Bench { id: "BORDER", run: border::run },
     Bench { id: "KTAP", run: ktap::run },
 ];
 const P1: &str = "P1";
@@ -238,7 +244,9 @@ mod tests {
     #[test]
     fn benchmarks_are_chosen_by_id_each_once() {
         assert_eq!(ids(&["P16", "p3", "P16"]).unwrap(), ["P16", "P3"]);
-        let all = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P11", "P16", "LINUX", "COSTS", "KTAP"];
+        let all = [
+            "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P11", "P16", "LINUX", "COSTS", "HEAP", "BORDER", "KTAP",
+        ];
         assert_eq!(ids(&[]).unwrap(), all);
     }
 

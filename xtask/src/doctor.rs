@@ -158,7 +158,7 @@ fn table(lines: &[Line]) -> String {
 fn probe(workspace: &Workspace) -> Result<String> {
     let emulator = steward_harness::Emulator::find()?;
     let interrupts = Interrupts::install()?;
-    let image = images::image(workspace, Build { release: false, tests: true }, &interrupts)?;
+    let image = images::image(workspace, Build { release: false, tests: true, ..Build::default() }, &interrupts)?;
     let chosen = accel::choose(Request::Auto, &emulator, &image, &workspace.cache(), &interrupts)?;
     let note = chosen.note.map_or_else(String::new, |note| format!("; {note}"));
     Ok(format!("{}, {:.1} × the speed of the reference{note}", chosen.accelerator, 1.0 / chosen.slowness))

@@ -117,7 +117,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let output = output(options, &workspace)?;
     // First what may be missing, then what takes long.
     let made = loader.make(&workspace, &interrupts)?;
-    let elf = images::kernel(&workspace, Build { release: !options.debug, tests: true }, &interrupts)?;
+    let elf =
+        images::kernel(&workspace, Build { release: !options.debug, tests: true, ..Build::default() }, &interrupts)?;
     let command_line = command_line(options.autorun, &options.command_line);
     let keep_log = options.autorun.map(Autorun::name);
     let content = Content { elf: &elf, command_line: &command_line, keep_log };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use steward_harness::image::Image;
 use steward_harness::process::{Interrupts, Process};
 use xshell::cmd;
@@ -13,13 +14,25 @@ use crate::workspace::{BARE_METAL, KERNEL, LOADER, UEFI, UEFI_LOADER, Workspace}
 /// How often a build looks for a signal.
 const POLL: Duration = Duration::from_millis(50);
 
+/// Which driver the kernel's serial ports have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Serial {
+    /// That of drivers/serial.
+    #[default]
+    Rust,
+    /// That of drivers/serial-c.
+    C,
+}
+
 /// A kernel build.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Build {
     /// With optimization and without debug assertions.
     pub release: bool,
     /// With the kernel's own tests (feature `ktest`).
     pub tests: bool,
+    /// With this driver of serial ports.
+    pub serial: Serial,
 }
 
 /// Builds the kernel; gives its ELF file.
@@ -30,6 +43,9 @@ pub fn kernel(workspace: &Workspace, build: Build, interrupts: &Interrupts) -> R
     let mut arguments = vec!["--package", KERNEL];
     if build.tests {
         arguments.extend(["--features", "ktest"]);
+    }
+    if build.serial == Serial::C {
+        arguments.extend(["--features", "serial-c"]);
     }
     cargo_build(workspace, BARE_METAL, build.release, &arguments, interrupts).context("the kernel does not build")?;
     Ok(directory(workspace, BARE_METAL, build.release).join(KERNEL))

@@ -11,7 +11,7 @@ use steward_harness::console::{Console, Failure, Input, check_line};
 use steward_harness::machine::{Kind, Memory, Screen, Shape};
 use steward_harness::process::{self, Interrupts};
 
-use crate::images::{self, Build};
+use crate::images::{self, Build, Serial};
 use crate::preflight::components::Component;
 use crate::preflight::{self, Consent};
 use crate::way::{self, Firmware};
@@ -62,6 +62,9 @@ pub struct Options {
     /// control characters
     #[arg(long = "command", value_name = "LINE")]
     commands: Vec<String>,
+    /// The driver of the kernel's serial ports
+    #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t)]
+    serial: Serial,
     /// Build the kernel with optimization and without debug assertions
     #[arg(long)]
     release: bool,
@@ -97,7 +100,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     preflight::require(&way.components(), options.consent)?;
     let interrupts = Interrupts::install()?;
     let ready = way.prepare(&workspace, &interrupts)?;
-    let direct = images::image(&workspace, Build { release: options.release, tests: true }, &interrupts)?;
+    let direct = images::image(
+        &workspace,
+        Build { release: options.release, tests: true, serial: options.serial },
+        &interrupts,
+    )?;
     let emulator = Emulator::find()?;
     // By a direct boot, which is quick; the answer holds for any.
     let chosen = accel::choose(options.accel, &emulator, &direct, &workspace.cache(), &interrupts)?;

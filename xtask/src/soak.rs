@@ -15,6 +15,7 @@ use steward_harness::suite::Policy;
 use steward_harness::symbols::Symbols;
 
 use crate::check::sources;
+use crate::images::Serial;
 use crate::out::say;
 use crate::preflight::components::Component;
 use crate::preflight::{self, Consent};
@@ -63,7 +64,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     preflight::require(&[Component::Qemu, Component::RustTarget(BARE_METAL)], options.consent)?;
     let interrupts = Interrupts::install()?;
     let budget = Budget::asked(options.minutes);
-    let kernel = Kernel::build(&workspace, &Way::Direct, options.accel, &interrupts)?;
+    let kernel = Kernel::build(&workspace, &Way::Direct, Serial::default(), options.accel, &interrupts)?;
     let mut names = properties::names(&sources::all(workspace.root())?);
     names.push("soak_".to_owned());
     let soak = Soak { jobs: options.jobs, workspace, kernel, names, budget: &budget, interrupts: &interrupts };

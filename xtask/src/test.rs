@@ -13,6 +13,7 @@ use steward_harness::report::{Line, Outputs, Style};
 use steward_harness::suite::Policy;
 use steward_harness::symbols::Symbols;
 
+use crate::images::Serial;
 use crate::out::say;
 use crate::preflight::components::Component;
 use crate::preflight::{self, Consent};
@@ -77,6 +78,9 @@ pub struct Options {
     /// Only the tests of the kernel
     #[arg(long)]
     kernel_only: bool,
+    /// The driver of the kernel's serial ports
+    #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t)]
+    serial: Serial,
     /// Print JSON, one object a line
     #[arg(long, conflicts_with_all = ["replay", "gdb_on_fail"])]
     json: bool,
@@ -167,13 +171,18 @@ fn needed(options: &Options, way: &Way) -> Vec<Component> {
     let kernel = Component::RustTarget(BARE_METAL);
     match (options.list, options.host_only, options.kernel_only) {
         (true, true, _) => Vec::new(),
-        (true, false, _) => vec![kernel],
-        (false, _, true) => [Component::Qemu, kernel].into_iter().chain(way.components()).collect(),
+        (true, false, _) => vec![kernel, Component::Compiler],
+        // Its tests contain C programs.
+        (false, _, true) => {
+            let others = way.components().into_iter().filter(|component| *component != Component::Compiler);
+            [Component::Qemu, kernel, Component::Compiler].into_iter().chain(others).collect()
+        }
         // Some host tests open kept machines, and some boot by UEFI.
         (false, ..) => {
             let mut needed = way.components();
-            let others = [Component::Qemu, Component::Gdb, kernel, Component::Firmware, Component::RustTarget(UEFI)];
-            needed.extend(others.into_iter().filter(|component| !way.components().contains(component)));
+            let uefi = [Component::Firmware, Component::RustTarget(UEFI)];
+            let others = [Component::Qemu, Component::Gdb, Component::Compiler, kernel].into_iter().chain(uefi);
+            needed.extend(others.filter(|component| !way.components().contains(component)));
             needed
         }
     }
@@ -212,7 +221,7 @@ impl All<'_> {
         let Options { json, jobs, .. } = *self.options;
         heading(json, "kernel tests");
         let machine = &self.options.run.machine;
-        let kernel = Kernel::build(&self.workspace, &self.way, machine.accel(), &self.interrupts)?;
+        let kernel = Kernel::build(&self.workspace, &self.way, self.options.serial, machine.accel(), &self.interrupts)?;
         let symbols = Rc::new(Symbols::of(&kernel.image.elf));
         let mut outputs = outputs(json);
         outputs.style.options = self.options.way.words();

@@ -16,6 +16,7 @@ use steward_harness::suite::Policy;
 use steward_harness::symbols::Symbols;
 
 use crate::check::sources;
+use crate::images::Serial;
 use crate::preflight::components::Component;
 use crate::preflight::{self, Consent};
 use crate::test::budget::Budget;
@@ -129,7 +130,8 @@ impl Verify<'_> {
     }
 
     fn machines(&self) -> Result<Totals> {
-        let kernel = Kernel::build(&self.workspace, &Way::Direct, self.options.accel, self.interrupts)?;
+        let kernel =
+            Kernel::build(&self.workspace, &Way::Direct, Serial::default(), self.options.accel, self.interrupts)?;
         let mut totals = Totals { failed: kernel.tell_differences(false), ..Totals::default() };
         let mut done = Done::default();
         for (kind, cpus) in MACHINES {

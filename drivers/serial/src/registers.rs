@@ -43,6 +43,12 @@ pub trait Registers {
     fn read(&mut self, register: Register) -> u8;
     /// Writes a register.
     fn write(&mut self, register: Register, value: u8);
+
+    /// The first of eight I/O ports, if port instructions reach the registers and nothing has to happen besides: a driver
+    /// in another language may use them then. `None` unless an implementation says so.
+    fn first_port(&self) -> Option<u16> {
+        None
+    }
 }
 
 impl<R: Registers + ?Sized> Registers for &mut R {
@@ -51,6 +57,9 @@ impl<R: Registers + ?Sized> Registers for &mut R {
     }
     fn write(&mut self, register: Register, value: u8) {
         (**self).write(register, value);
+    }
+    fn first_port(&self) -> Option<u16> {
+        (**self).first_port()
     }
 }
 

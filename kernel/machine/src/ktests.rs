@@ -1,6 +1,7 @@
 //! Kernel tests of the machine: each provokes what it claims, on the machine it runs on.
 
 mod allocation;
+mod border;
 mod c;
 mod catching;
 mod console;
@@ -9,6 +10,7 @@ mod heap;
 mod ledger;
 mod paging;
 mod resources;
+mod serial;
 mod shootdown;
 mod shortage;
 mod smp;

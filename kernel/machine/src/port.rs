@@ -12,6 +12,11 @@ impl IoPort {
         Self(address)
     }
 
+    /// Its address.
+    pub(crate) const fn address(self) -> u16 {
+        self.0
+    }
+
     /// The port `offset` above this one.
     pub(crate) const fn offset(self, offset: u16) -> Self {
         Self(self.0 + offset)

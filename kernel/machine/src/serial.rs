@@ -3,7 +3,12 @@
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use spin::{Mutex, MutexGuard};
-use steward_serial::{Absent, Register, Registers, Settings, Uart};
+use steward_serial::{Absent, Register, Registers, Settings};
+
+#[cfg(not(feature = "serial-c"))]
+use steward_serial::Uart;
+#[cfg(feature = "serial-c")]
+use steward_serial_c::Uart;
 
 use crate::{
     port::IoPort,
@@ -17,6 +22,14 @@ const PORTS: u64 = 8;
 #[derive(Clone, Copy, Debug)]
 pub struct Ports(IoPort);
 
+#[cfg(feature = "ktest")]
+impl Ports {
+    /// Those from this port on.
+    pub(crate) const fn new(base: IoPort) -> Self {
+        Self(base)
+    }
+}
+
 impl Registers for Ports {
     fn read(&mut self, register: Register) -> u8 {
         self.0.offset(u16::from(register.offset())).read_u8()
@@ -24,6 +37,10 @@ impl Registers for Ports {
 
     fn write(&mut self, register: Register, value: u8) {
         self.0.offset(u16::from(register.offset())).write_u8(value);
+    }
+
+    fn first_port(&self) -> Option<u16> {
+        Some(self.0.address())
     }
 }
 

@@ -27,7 +27,11 @@ const PROMPT: &str = "steward> ";
 /// When our kernels do not build or do not boot. A Linux that cannot be had or booted is no error.
 pub fn run(context: &Context) -> Result<Vec<Row>> {
     let loader = images::loader(&context.workspace, &context.interrupts)?;
-    let image = images::image(&context.workspace, Build { release: true, tests: false }, &context.interrupts)?;
+    let image = images::image(
+        &context.workspace,
+        Build { release: true, tests: false, ..Build::default() },
+        &context.interrupts,
+    )?;
     let steward = Guest {
         name: "Steward".to_owned(),
         arguments: image.boot.arguments(""),

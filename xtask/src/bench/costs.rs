@@ -1,5 +1,6 @@
 //! COSTS: instructions of each operation of the ledger and the frame allocator, counted by the machine.
 
+use std::fmt::Debug;
 use std::io::{PipeWriter, Write};
 use std::time::Duration;
 
@@ -34,20 +35,29 @@ struct Cost {
 /// # Errors
 /// When the kernel does not build or boot, its test fails, or the two runs differ: then these are no instructions.
 pub fn run(context: &Context) -> Result<Vec<Row>> {
-    let image = images::image(&context.workspace, Build { release: true, tests: true }, &context.interrupts)?;
+    Ok(rows(&counted(context, TEST, read)?))
+}
+
+/// What a kernel test logs in a machine that counts instructions, twice, and read twice alike.
+///
+/// # Errors
+/// As [`run`].
+pub fn counted<T: PartialEq + Debug>(context: &Context, test: &str, read: fn(&str) -> Vec<T>) -> Result<Vec<T>> {
+    let build = Build { release: true, tests: true, ..Build::default() };
+    let image = images::image(&context.workspace, build, &context.interrupts)?;
     let guest = Guest {
         name: "Steward".to_owned(),
         arguments: image.boot.arguments("").into_iter().chain(COUNTING.map(Into::into)).collect(),
         marker: END,
         limit: Duration::from_secs(120),
     };
-    let run = || -> Result<Vec<Cost>> {
+    let run = || -> Result<Vec<T>> {
         let mut asked = false;
         let seen =
             converse(&context.emulator, "q35", &guest, &context.interrupts, |seen, keyboard: &mut PipeWriter| {
                 if !asked && String::from_utf8_lossy(seen).contains(PROMPT) {
                     asked = true;
-                    write!(keyboard, "ktest {TEST}\r")?;
+                    write!(keyboard, "ktest {test}\r")?;
                 }
                 Ok(())
             })?;
@@ -57,7 +67,7 @@ pub fn run(context: &Context) -> Result<Vec<Row>> {
     };
     let (costs, again) = (run()?, run()?);
     ensure!(costs == again, "two runs differ:\n{costs:?}\n{again:?}");
-    Ok(rows(&costs))
+    Ok(costs)
 }
 
 /// The figures in a log.

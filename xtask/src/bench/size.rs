@@ -17,7 +17,11 @@ const LIMIT: f64 = 1_048_576.0;
 /// # Errors
 /// When the kernel does not build.
 pub fn run(context: &Context) -> Result<Vec<Row>> {
-    let image = images::image(&context.workspace, Build { release: true, tests: false }, &context.interrupts)?;
+    let image = images::image(
+        &context.workspace,
+        Build { release: true, tests: false, ..Build::default() },
+        &context.interrupts,
+    )?;
     Ok(vec![row(u32::try_from(kernel(&image)?.len())?)])
 }
 

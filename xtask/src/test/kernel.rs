@@ -20,12 +20,15 @@ use steward_harness::suite::{Policy, Report, Sink, Suite, Summary, host_cpus};
 
 use super::budget::Budget;
 use super::libtest::Totals;
-use crate::images::{self, Build};
+use crate::images::{self, Build, Serial};
 use crate::out::say;
 use crate::way::Way;
 use crate::workspace::{FIXTURES, GUEST, Workspace};
 
-const BUILD: Build = Build { release: false, tests: true };
+/// The kernel whose tests are run.
+const fn build(serial: Serial) -> Build {
+    Build { release: false, tests: true, serial }
+}
 
 /// The kernel with its tests, and what runs it.
 pub struct Kernel {
@@ -62,9 +65,15 @@ impl Kernel {
     ///
     /// # Errors
     /// When the kernel does not build or has no tests at all, or when machines cannot be started.
-    pub fn build(workspace: &Workspace, way: &Way, accel: Request, interrupts: &Interrupts) -> Result<Self> {
+    pub fn build(
+        workspace: &Workspace,
+        way: &Way,
+        serial: Serial,
+        accel: Request,
+        interrupts: &Interrupts,
+    ) -> Result<Self> {
         let ready = way.prepare(workspace, interrupts)?;
-        let direct = images::image(workspace, BUILD, interrupts)?;
+        let direct = images::image(workspace, build(serial), interrupts)?;
         let listing = Listing::read(&direct.elf)?;
         let differences = compare(workspace, &listing)?;
         if !differences.is_empty() {
@@ -153,7 +162,7 @@ pub fn totals(summary: &Summary, policy: &Policy) -> Totals {
 /// # Errors
 /// When the kernel does not build.
 pub fn list(workspace: &Workspace, filter: &Filter, interrupts: &Interrupts) -> Result<Vec<String>> {
-    let listing = Listing::read(&images::kernel(workspace, BUILD, interrupts)?)?;
+    let listing = Listing::read(&images::kernel(workspace, build(Serial::default()), interrupts)?)?;
     Ok(filter.select(&listing).run.iter().map(|test| test.name.clone()).collect())
 }
 

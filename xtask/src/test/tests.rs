@@ -37,12 +37,13 @@ fn listing_needs_what_building_needs() {
         let options = parsed(words);
         needed(&options, &options.way.way(Kind::Q35, &Workspace::load().unwrap()).unwrap())
     };
-    assert_eq!(needed(&["--list"]), [Component::RustTarget(BARE_METAL)]);
+    assert_eq!(needed(&["--list"]), [Component::RustTarget(BARE_METAL), Component::Compiler]);
     assert_eq!(needed(&["--list", "--host-only"]), []);
     assert!(needed(&["--host-only"]).contains(&Component::Gdb));
-    assert_eq!(needed(&["--kernel-only"]), [Component::Qemu, Component::RustTarget(BARE_METAL)]);
+    let for_kernel = [Component::Qemu, Component::RustTarget(BARE_METAL), Component::Compiler];
+    assert_eq!(needed(&["--kernel-only"]), for_kernel);
     let by_uefi = needed(&["--kernel-only", "--firmware", "uefi"]);
-    assert_eq!(by_uefi[2..], [Component::Firmware, Component::RustTarget(UEFI)]);
+    assert_eq!(by_uefi[3..], [Component::Firmware, Component::RustTarget(UEFI)]);
     let all = needed(&["--firmware", "bios", "--limine", "/l"]);
     assert!(all.contains(&Component::Compiler) && all.contains(&Component::Firmware), "{all:?}");
 }

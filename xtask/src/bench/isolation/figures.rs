@@ -153,7 +153,11 @@ fn boots(stage: &Stage<'_>, images: &Images, times: u32, figures: &mut Figures) 
 
 impl Images {
     fn new(context: &Context) -> Result<Self> {
-        let direct = images::image(&context.workspace, Build { release: false, tests: true }, &context.interrupts)?;
+        let direct = images::image(
+            &context.workspace,
+            Build { release: false, tests: true, ..Build::default() },
+            &context.interrupts,
+        )?;
         let discs = context.loaders.iter().map(|loader| disc(context, loader, &direct)).collect::<Result<_>>()?;
         Ok(Self { direct, discs })
     }
