@@ -9,13 +9,17 @@ use object::{Object, ObjectSection};
 use super::Context;
 use super::costs;
 use super::row::{Row, Subject};
+use crate::check::sources;
 use crate::images::{self, Build, Serial};
 
 const ID: &str = "BORDER";
 /// The kernel test that measures, and logs what it finds.
 const TEST: &str = "steward_machine::ktests::border::what_crosses_the_border_is_measured";
 /// What it logs before a figure.
-const MARK: &str = "border: ";
+const MARK: &str = "at the border, ";
+
+/// Lists the files that may have unsafe code.
+const UNSAFE_FILES: &str = "xtask/allow/unsafe-files.txt";
 
 /// Figures that are set beside one another.
 const PEERS: [(&str, &str); 9] = [
@@ -61,6 +65,7 @@ impl Cost {
 pub fn run(context: &Context) -> Result<Vec<Row>> {
     let mut rows = rows(&costs::counted(context, TEST, read)?);
     rows.push(sizes(context)?);
+    rows.push(unsafe_files(context)?);
     let lines = |(what, files): &(&str, &[&str])| -> Result<Row> {
         let count = |file: &&str| -> Result<u32> {
             let text = fs::read_to_string(context.workspace.root().join(file)).with_context(|| (*file).to_owned())?;
@@ -89,6 +94,18 @@ fn sizes(context: &Context) -> Result<Row> {
         "the same, driver in Rust".to_owned(),
     );
     Ok(subject.row(f64::from(in_c), Some(f64::from(in_rust))))
+}
+
+/// Files of the kernel that have unsafe code, beside all of them.
+fn unsafe_files(context: &Context) -> Result<Row> {
+    let root = context.workspace.root();
+    let is_kernel = |path: &&str| path.starts_with("kernel/");
+    let list = sources::read(root, UNSAFE_FILES)?;
+    let listed = list.lines().filter(is_kernel).count();
+    let all = sources::all(root)?.iter().filter(|source| is_kernel(&source.path.as_str())).count();
+    let what = "files of kernel/ that may have unsafe code".to_owned();
+    let subject = Subject::for_scale(ID, what, "files", "all files of kernel/".to_owned());
+    Ok(subject.row(f64::from(u32::try_from(listed)?), Some(f64::from(u32::try_from(all)?))))
 }
 
 /// Bytes of an ELF file's machine code.
@@ -134,8 +151,8 @@ mod tests {
     use super::*;
 
     const LOG: &str = "\
-[    0.27] INFO  steward_machine::ktests::border: border: a call, Rust to Rust, not inlined: 64 for 64\r
-[    0.28] INFO  steward_machine::ktests::border: border: a call, Rust to C: 96 for 64\r
+[    0.27] INFO  steward_machine::ktests::border: at the border, a call, Rust to Rust, not inlined: 64 for 64\r
+[    0.28] INFO  steward_machine::ktests::border: at the border, a call, Rust to C: 96 for 64\r
 [    0.30] INFO  something: else";
 
     #[test]

@@ -12,8 +12,9 @@ enum {
 	NPAGE = 64,  /* pages of the bank */
 	SEGPAGE = 8, /* pages of a segment */
 	UTZERO = 0x200000,
-	USTKTOP = 0x7ff000000,
 };
+
+#define USTKTOP UINT64_C(0x7ff000000)
 
 /* How a segment came to its pages. */
 enum Kind { OWNED, SHARED, EXCLUSIVE };

@@ -18,6 +18,8 @@ unsafe extern "C" {
     safe fn c_codes(base: usize, pages: c_int) -> c_int;
     /// Arguments that make no sense.
     safe fn c_garbage(base: usize, pages: c_int) -> c_int;
+    /// Pages exchanged and lent, by the header alone; 0, or the number of the part that went wrong.
+    safe fn c_second(base: usize, pages: c_int) -> c_int;
 }
 
 /// Runs a program that takes its pages from frames that are free.
@@ -26,7 +28,7 @@ fn with_bank(program: extern "C" fn(usize, c_int) -> c_int) {
     let run = frames::take(Request::run(BANK, Use::Tests)).expect("there are frames");
     let base = run.range().start() * FRAME_SIZE;
     frames::give_back(run).expect("nobody has borrowed them");
-    assert_eq!(program(base as usize, BANK as c_int), 0, "the line of the check that failed");
+    assert_eq!(program(base as usize, BANK as c_int), 0, "where it went wrong");
 }
 
 #[ktest]
@@ -42,4 +44,9 @@ fn every_code_is_provoked_from_c() {
 #[ktest]
 fn a_c_caller_that_passes_garbage_gets_codes() {
     with_bank(c_garbage);
+}
+
+#[ktest]
+fn a_c_program_written_against_the_header_alone_behaves_as_it_says() {
+    with_bank(c_second);
 }
