@@ -2,12 +2,19 @@
 
 use std::{
     ffi::c_int,
-    sync::{Mutex, OnceLock},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
-use steward_c::{Host, MOST_PROCESSES, host::Act, register};
+use steward_c::{
+    BorrowState, Host, MOST_PROCESSES,
+    host::Act,
+    make,
+    pageown::pa2owner,
+    process::{borrow_cleanup_process, pageown_cleanup_process},
+    register,
+};
 use steward_ledger::{
-    Account, Bucket, Effects, Entry, Error, Extent, Ledger, LoanSlot, Others, ProcessId, Span, Table,
+    Account, Bucket, Effects, Entry, Error, Extent, Ledger, LoanSlot, Others, ProcessId, Quota, Span, Table, Window,
 };
 
 const FRAMES: usize = 512;
@@ -70,19 +77,24 @@ fn computer() -> &'static Computer {
     computer
 }
 
-/// Runs a program, one at a time, and looks at what it has left in the ledgers.
-fn run(program: extern "C" fn(usize, c_int) -> c_int) {
+/// Runs one test at a time, and looks at what it has left in the ledgers.
+fn with(test: impl FnOnce(&Computer)) {
     static ONE: Mutex<()> = Mutex::new(());
     static COMPUTER: OnceLock<&Computer> = OnceLock::new();
-    let _one = ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let computer = COMPUTER.get_or_init(computer);
     register(*computer);
-    assert_eq!(program((FIRST + 8) << 12, 64), 0, "where it went wrong");
+    test(computer);
     for ledger in [&computer.frames, &computer.keys] {
         ledger.audit(|difference| panic!("{difference:?}"));
         ledger.for_each_loan(|loan| panic!("{loan:?} is left"));
         ledger.for_each_account(|account| assert_eq!(account.process, ProcessId::KERNEL));
     }
+}
+
+/// Runs a program.
+fn run(program: extern "C" fn(usize, c_int) -> c_int) {
+    with(|_| assert_eq!(program((FIRST + 8) << 12, 64), 0, "where it went wrong"));
 }
 
 #[test]
@@ -103,4 +115,26 @@ fn a_c_caller_that_passes_garbage_gets_codes() {
 #[test]
 fn a_c_program_written_against_the_header_alone_behaves_as_it_says() {
     run(c_second);
+}
+
+#[test]
+fn a_process_of_the_kernels_in_a_slot_that_c_had_has_no_name_and_costs_no_slot() {
+    with(|computer| {
+        let quota = Quota::NONE;
+        let name = make(quota).unwrap();
+        assert_eq!((pageown_cleanup_process(name), borrow_cleanup_process(name)), (0, 0));
+        // Slots are taken from the last one on.
+        let slot = MOST_PROCESSES as u16 - 1;
+        let own = computer.frames.admit_at(slot, quota, Window::default()).unwrap();
+        computer.take_frame(FIRST + 1, own).unwrap();
+        let snapshot = pa2owner((FIRST + 1) << 12);
+        assert!(!snapshot.is_null());
+        // SAFETY: it is the last snapshot of the one CPU that there is.
+        let snapshot = unsafe { snapshot.read() };
+        assert!(snapshot.owner.is_null() && snapshot.state == BorrowState::BORROW_EXCLUSIVE, "{snapshot:?}");
+        // The same slot is free among the keys, and is so again when it turns out not to be among the frames.
+        let other = make(quota).unwrap();
+        assert_eq!((pageown_cleanup_process(other), borrow_cleanup_process(other)), (0, 0));
+        computer.frames.die(own, &mut Nothing).unwrap();
+    });
 }

@@ -85,17 +85,19 @@ no_processes(Proc *good, uintptr_t pa)
 
 /* Addresses where no page is, or none begins. */
 static int
-no_pages(Proc *good, Proc *other)
+no_pages(Proc *good, Proc *other, uintptr_t pa)
 {
-	static const uintptr_t bad[] = {1,
-	                                PAGE - 1,
-	                                PAGE + 8,
-	                                UINTPTR_MAX,
-	                                UINTPTR_MAX - PAGE + 1,
-	                                (uintptr_t)1 << 63,
-	                                (uintptr_t)1 << 52,
-	                                ((uintptr_t)1 << 52) - PAGE,
-	                                0x7ff000000000};
+	const uintptr_t bad[] = {pa + 1,
+	                         pa + PAGE / 2,
+	                         1,
+	                         PAGE - 1,
+	                         PAGE + 8,
+	                         UINTPTR_MAX,
+	                         UINTPTR_MAX - PAGE + 1,
+	                         (uintptr_t)1 << 63,
+	                         (uintptr_t)1 << 52,
+	                         ((uintptr_t)1 << 52) - PAGE,
+	                         0x7ff000000000};
 	size_t i;
 
 	for (i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -194,7 +196,7 @@ c_garbage(uintptr_t base, int npage)
 	int line, i;
 
 	CHECK(real[0] != NULL && real[1] != NULL && real[2] != NULL);
-	if ((line = no_processes(real[0], base)) != 0 || (line = no_pages(real[0], real[1])) != 0)
+	if ((line = no_processes(real[0], base)) != 0 || (line = no_pages(real[0], real[1], base)) != 0)
 		return line;
 	if ((line = no_key(real[0], real[1])) != 0)
 		return line;

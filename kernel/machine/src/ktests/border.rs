@@ -57,12 +57,14 @@ extern "C" fn called_back(x: c_int) -> c_int {
 }
 
 fn of_calls(costs: &mut Costs) {
-    let times = TIMES as c_int;
-    // Through a pointer that nobody sees through, or it would be inlined.
-    let function = black_box(nothing as fn(c_int) -> c_int);
-    costs.of("a call, Rust to Rust, not inlined", TIMES, || (0..times).map(|x| function(black_box(x))).sum::<c_int>());
-    costs.of("a call, Rust to C", TIMES, || (0..times).map(|x| c_nothing(black_box(x))).sum::<c_int>());
-    costs.of("a call, C to Rust", TIMES, || c_calls_back(called_back, times));
+    fn repeat(function: impl Fn(c_int) -> c_int) -> c_int {
+        (0..TIMES as c_int).map(|x| function(black_box(x))).sum()
+    }
+    // By pointers that nobody sees through, or the one in Rust would be inlined.
+    let (in_rust, in_c) = black_box((nothing as fn(c_int) -> c_int, c_nothing as extern "C" fn(c_int) -> c_int));
+    costs.of("a call, Rust to Rust, not inlined", TIMES, || repeat(|x| in_rust(x)));
+    costs.of("a call, Rust to C", TIMES, || repeat(|x| in_c(x)));
+    costs.of("a call, C to Rust", TIMES, || c_calls_back(called_back, TIMES as c_int));
 }
 
 /// Keys are only numbers.
