@@ -217,7 +217,7 @@ pub fn metadata(context: &Context) -> Result<Vec<Row>> {
 /// What the command `mem` of a kernel says that the ledger takes, in bytes.
 fn in_the_kernel(context: &Context, mebibytes: u32) -> Result<f64> {
     const PROMPT: &str = "steward> ";
-    let image = images::image(&context.workspace, Build { release: true, tests: false }, &context.interrupts)?;
+    let image = images::image(&context.workspace, Build { release: true, ..Build::default() }, &context.interrupts)?;
     let memory = ["-m".into(), format!("{mebibytes}M").into()];
     let guest = Guest {
         name: "Steward".to_owned(),
