@@ -5,7 +5,7 @@ use core::ffi::{CStr, c_char, c_int};
 use steward_ledger::Error;
 
 /// What every call answers. Unless it is BORROW_OK, nothing was changed.
-#[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "these are the names that C knows")]
+#[expect(non_camel_case_types, reason = "these are the names that C knows")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BorrowError {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What the owner of a key may do.
-#[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "these are the names that C knows")]
+#[expect(non_camel_case_types, reason = "these are the names that C knows")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BorrowState {

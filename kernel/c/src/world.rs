@@ -39,7 +39,7 @@ pub(crate) fn ask<R>(world: World, act: impl FnOnce(&Ledger<'static>, &mut dyn E
 /// # Errors
 /// [`Error::Invalid`] unless a page begins there. Whether there is memory is for the ledger to say.
 pub(crate) fn frame(pa: usize) -> Result<usize, Error> {
-    if pa as u64 % PAGE == 0 { Ok(pa / PAGE as usize) } else { Err(Error::Invalid) }
+    if (pa as u64).is_multiple_of(PAGE) { Ok(pa / PAGE as usize) } else { Err(Error::Invalid) }
 }
 
 /// Whether a page of a process can be at that virtual address.
@@ -47,7 +47,7 @@ pub(crate) fn frame(pa: usize) -> Result<usize, Error> {
 /// # Errors
 /// [`Error::Invalid`] if not.
 pub(crate) fn user_page(va: u64) -> Result<(), Error> {
-    if va < USER_END && va % PAGE == 0 { Ok(()) } else { Err(Error::Invalid) }
+    if va < USER_END && va.is_multiple_of(PAGE) { Ok(()) } else { Err(Error::Invalid) }
 }
 
 /// A process takes a frame that nobody owns.

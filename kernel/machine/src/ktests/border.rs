@@ -62,7 +62,7 @@ fn of_calls(costs: &mut Costs) {
     }
     // By pointers that nobody sees through, or the one in Rust would be inlined.
     let (in_rust, in_c) = black_box((nothing as fn(c_int) -> c_int, c_nothing as extern "C" fn(c_int) -> c_int));
-    costs.of("a call, Rust to Rust, not inlined", TIMES, || repeat(|x| in_rust(x)));
+    costs.of("a call, Rust to Rust, not inlined", TIMES, || repeat(in_rust));
     costs.of("a call, Rust to C", TIMES, || repeat(|x| in_c(x)));
     costs.of("a call, C to Rust", TIMES, || c_calls_back(called_back, TIMES as c_int));
 }
