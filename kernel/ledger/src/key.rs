@@ -57,12 +57,6 @@ impl<'a> Keys<'a> {
         Extents { source: self.0, at: 0 }
     }
 
-    /// How many keys there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.iter().map(|extent| extent.count).sum()
-    }
-
     /// Whether each of those keys is one of these.
     pub(crate) fn contain(&self, others: &[Extent]) -> bool {
         let mut mine = self.iter();
