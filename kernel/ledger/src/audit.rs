@@ -81,7 +81,10 @@ impl Ledger<'_> {
         }
         if let Some(others) = self.table.others() {
             for key in others.keys() {
-                let Some(entry) = others.find(key) else { continue };
+                let Some(entry) = others.find(key) else {
+                    report(Difference::Place { key });
+                    continue;
+                };
                 pins += u64::from(entry.word().reads()) + u64::from(entry.word().writes());
                 self.audit_key(key, entry, report);
             }

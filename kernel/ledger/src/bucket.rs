@@ -13,41 +13,84 @@ use crate::{Entry, atomic::Cell};
 pub(crate) const PLACES: usize = 5;
 
 const LOCKED: u64 = 1;
-const USED_SHIFT: u32 = 1;
-const ALL_USED: u64 = (1 << PLACES) - 1;
+/// From bit 1 on, six bits for each place: five of its key's hash, and one above that says that it is used.
+const FIELD: u32 = 6;
+const TAG: u32 = FIELD - 1;
+/// The lowest bit of each place's.
+const LOWEST: u64 = 0b00_0001_000001_000001_000001_000001 << 1;
+const USED: u64 = LOWEST << TAG;
 const NEXT_SHIFT: u32 = 32;
 
-/// The first word of a bucket: its lock, which places are used, and which bucket has more of the same keys.
+/// The header of a bucket that has no keys and no next one.
+pub(crate) const NO_KEYS: Header = Header(0);
+
+/// The first word of a bucket: its lock, which places are used, by keys of which hash, and which bucket has more of the same
+/// chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header(u64);
+
+/// Some bits of a key's hash, by which most other keys are told from it without a look at them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tag(u64);
+
+impl Tag {
+    /// That of a hash, of which the lowest bits name the chain.
+    #[inline(always)]
+    pub(crate) const fn of(hash: u64) -> Self {
+        Self(hash >> (u64::BITS - TAG))
+    }
+}
 
 impl Header {
     const fn is_locked(self) -> bool {
         self.0 & LOCKED != 0
     }
 
-    /// A bit for each place that is used.
-    pub(crate) const fn used(self) -> u64 {
-        self.0 >> USED_SHIFT & ALL_USED
+    /// Whether no place is used.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 & USED == 0
     }
 
-    /// The lowest place that is not.
+    /// The lowest place that is not used.
+    #[inline(always)]
     pub(crate) const fn unused_place(self) -> Option<usize> {
-        let place = self.used().trailing_ones() as usize;
-        if place < PLACES { Some(place) } else { None }
+        let unused = !self.0 & USED;
+        if unused == 0 { None } else { Some(Self::place(unused)) }
     }
 
-    /// The places that are.
+    /// The place that the lowest bit belongs to, of bits that say what is used.
+    #[inline(always)]
+    const fn place(bits: u64) -> usize {
+        (bits.trailing_zeros() / FIELD) as usize - 1
+    }
+
+    /// The places that are used.
     pub(crate) fn used_places(self) -> impl Iterator<Item = usize> {
-        (0..PLACES).filter(move |place| self.used() >> place & 1 != 0)
+        (0..PLACES).filter(move |place| self.0 & USED & Self::field(*place) != 0)
     }
 
-    const fn with_used(self, place: usize) -> Self {
-        Self(self.0 | 1 << (place as u32 + USED_SHIFT))
+    /// What says that places are used by keys with this tag, and perhaps by some others: a bit for each.
+    #[inline(always)]
+    const fn candidates(self, tag: Tag) -> u64 {
+        // Fields that are alike become zero. The lowest that is zero is found for certain; those above it may borrow from
+        // it, and are looked at in vain.
+        let unlike = self.0 ^ LOWEST * (tag.0 | 1 << TAG);
+        unlike.wrapping_sub(LOWEST) & !unlike & USED
     }
 
+    /// The bits of a place.
+    const fn field(place: usize) -> u64 {
+        ((1 << FIELD) - 1) << (place as u32 * FIELD + 1)
+    }
+
+    #[inline(always)]
+    const fn with_used(self, place: usize, tag: Tag) -> Self {
+        Self(self.0 | (tag.0 | 1 << TAG) << (place as u32 * FIELD + 1))
+    }
+
+    #[inline(always)]
     const fn with_unused(self, place: usize) -> Self {
-        Self(self.0 & !(1 << (place as u32 + USED_SHIFT)))
+        Self(self.0 & !Self::field(place))
     }
 
     /// Number of the next bucket of the chain.
@@ -64,9 +107,6 @@ impl Header {
         Self(self.0 & !(u64::MAX << NEXT_SHIFT) | number << NEXT_SHIFT)
     }
 }
-
-/// The header of a bucket that has no keys and no next one.
-pub(crate) const NO_KEYS: Header = Header(0);
 
 /// Room for five keys and their entries. Zeroed memory is one that is empty.
 ///
@@ -183,22 +223,24 @@ pub(crate) fn header(room: &impl Room) -> Header {
 
 /// The place of the key in this bucket, if it has one.
 #[inline(always)]
-pub(crate) fn find(room: &impl Room, header: Header, key: usize) -> Option<usize> {
-    let mut hits = 0;
-    for place in 0..PLACES {
-        hits |= u64::from(room.key_cell(place).load(Relaxed) == key as u64) << place;
+pub(crate) fn find(room: &impl Room, header: Header, key: usize, tag: Tag) -> Option<usize> {
+    let mut candidates = header.candidates(tag);
+    while candidates != 0 {
+        let place = Header::place(candidates);
+        if room.key_cell(place).load(Relaxed) == key as u64 {
+            return Some(place);
+        }
+        candidates &= candidates - 1;
     }
-    // What stands in a place that is not used is left over.
-    let hit = (hits & header.used()).trailing_zeros() as usize;
-    (hit < PLACES).then_some(hit)
+    None
 }
 
 /// Gives the key a place that is not used; the header with it. Nobody looks there before that is stored.
 #[inline(always)]
-pub(crate) fn take(room: &impl Room, header: Header, place: usize, key: usize, word: u64) -> Header {
+pub(crate) fn take(room: &impl Room, header: Header, place: usize, (key, tag): (usize, Tag), word: u64) -> Header {
     room.key_cell(place).store(key as u64, Relaxed);
     room.word_cell(place).store(word, Relaxed);
-    header.with_used(place)
+    header.with_used(place, tag)
 }
 
 /// Takes the place from its key; the header without it.
@@ -212,33 +254,57 @@ pub(crate) fn leave(room: &impl Room, header: Header, place: usize) -> Header {
 mod tests {
     use super::*;
 
+    const TAGS: [Tag; PLACES] = [Tag(0), Tag(31), Tag(0), Tag(16), Tag(1)];
+
     #[test]
     fn a_header_tells_its_parts_apart() {
-        let mut header = Header(0);
-        assert_eq!((header.used(), header.next(), header.unused_place()), (0, None, Some(0)));
-        for place in 0..PLACES {
-            assert_eq!(header.unused_place(), Some(place));
-            header = header.with_used(place);
+        let mut header = NO_KEYS;
+        for (place, tag) in TAGS.into_iter().enumerate() {
+            assert_eq!((header.unused_place(), header.is_empty()), (Some(place), place == 0));
+            assert_eq!(header.used_places().count(), place);
+            header = header.with_used(place, tag);
         }
-        assert_eq!((header.used(), header.next(), header.unused_place()), (ALL_USED, None, None));
+        assert_eq!((header.unused_place(), header.next(), header.is_locked()), (None, None, false));
         header = header.with_next(Some(0));
-        assert_eq!((header.used(), header.next(), header.is_locked()), (ALL_USED, Some(0), false));
+        assert_eq!((header.used_places().count(), header.next(), header.is_locked()), (PLACES, Some(0), false));
         header = header.with_unused(3).with_next(Some(u32::MAX - 1));
         assert_eq!((header.unused_place(), header.next(), header.is_locked()), (Some(3), Some(u32::MAX - 1), false));
         assert_eq!(header.with_next(None).next(), None);
-        assert!(Header(LOCKED).is_locked() && Header(LOCKED).used() == 0);
+        assert!(Header(LOCKED).is_locked() && Header(LOCKED).is_empty());
+        for place in [0, 1, 2, 4] {
+            header = header.with_unused(place);
+        }
+        assert_eq!(header.with_next(None), NO_KEYS);
+    }
+
+    #[test]
+    fn each_place_of_a_tag_is_a_candidate_and_what_is_unused_is_none() {
+        for tag in (0..32).map(Tag) {
+            let mut header = NO_KEYS.with_next(Some(u32::MAX - 1));
+            assert_eq!(header.candidates(tag), 0);
+            for (place, other) in TAGS.into_iter().enumerate() {
+                header = header.with_used(place, other);
+            }
+            for (place, other) in TAGS.into_iter().enumerate() {
+                let is_candidate = header.candidates(tag) & Header::field(place) != 0;
+                assert!(is_candidate || other != tag, "{tag:?} at {place}");
+            }
+        }
     }
 
     #[test]
     fn a_key_is_found_only_while_it_has_a_place() {
         let bucket = Bucket::new();
+        let tag = Tag(0);
         let header = lock(&bucket, || unreachable!());
-        assert_eq!(find(&bucket, header, 0), None, "what is zeroed is not the key 0");
-        let header = take(&bucket, header, 2, 77, 5);
-        assert_eq!((find(&bucket, header, 77), find(&bucket, header, 0)), (Some(2), None));
+        assert_eq!(find(&bucket, header, 0, tag), None, "what is zeroed is not the key 0");
+        let header = take(&bucket, header, 1, (76, tag), 4);
+        let header = take(&bucket, header, 2, (77, tag), 5);
+        assert_eq!((find(&bucket, header, 77, tag), find(&bucket, header, 0, tag)), (Some(2), None));
         assert_eq!(bucket.entry(2).word().owner(), 5);
         let header = leave(&bucket, header, 2);
-        assert_eq!((find(&bucket, header, 77), bucket.entry(2).word().owner()), (None, 0));
+        assert_eq!((find(&bucket, header, 77, tag), bucket.entry(2).word().owner()), (None, 0));
+        assert_eq!(find(&bucket, header, 76, tag), Some(1));
         unlock(&bucket, header);
         assert_eq!(bucket.header(), header);
     }

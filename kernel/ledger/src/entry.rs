@@ -263,15 +263,19 @@ pub(crate) fn claim<E>(
     }
 }
 
+/// The word of a key, for who has the lock that [`claim_locked`] needs; `None` while somebody has claimed it.
+#[inline(always)]
+pub(crate) fn unclaimed(cell: &impl Cell) -> Option<Word> {
+    // Acquire: pairs with the Release in `settle`, for which nobody needs that lock.
+    let word = Word(cell.load(Ordering::Acquire));
+    (!word.is_busy()).then_some(word)
+}
+
 /// Claims the key whose word this is, for who has a lock without which nobody does: so no exchange is needed. The word
 /// as it was; `None` while somebody else has claimed it.
 #[inline(always)]
 pub(crate) fn claim_locked<E>(cell: &impl Cell, rule: impl FnOnce(Word) -> Result<(), E>) -> Result<Option<Word>, E> {
-    // Acquire: pairs with the Release in `settle`, for which nobody needs that lock.
-    let word = Word(cell.load(Ordering::Acquire));
-    if word.is_busy() {
-        return Ok(None);
-    }
+    let Some(word) = unclaimed(cell) else { return Ok(None) };
     rule(word)?;
     // Orders nothing: who has the lock next sees it, and nobody else asks.
     cell.store(word.0 | BUSY, Ordering::Relaxed);

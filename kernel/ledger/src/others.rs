@@ -1,6 +1,13 @@
 //! Keys without entries of their own: they have one for as long as they have an owner.
 
-use crate::{Bucket, Entry, Error, Extent, Word, bucket, chain::Chain, entry::claim_locked, rules, spare::Spare};
+use crate::{
+    Bucket, Entry, Error, Extent, Word,
+    bucket::{self, Tag},
+    chain::Chain,
+    entry::{claim_locked, unclaimed},
+    rules,
+    spare::Spare,
+};
 
 /// Keys that are in no [`Span`](crate::Span): any number from [`Others::first`] on. One that nobody owns takes no room.
 ///
@@ -51,10 +58,10 @@ impl<'a> Others<'a> {
         self.spare.has_room_for(buckets)
     }
 
-    /// Whether no bucket is left for a chain that needs one: the next key that comes may find no place.
+    /// How many buckets are in no chain. So many keys find places in any case, however they come together.
     #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.spare.is_empty()
+    pub fn spare_buckets(&self) -> usize {
+        self.spare.left()
     }
 
     /// The lowest key there may be.
@@ -79,8 +86,15 @@ impl<'a> Others<'a> {
     #[must_use]
     #[inline(always)]
     pub fn chain_of(&self, key: usize) -> usize {
+        self.place_of(key).0
+    }
+
+    /// The number of the key's chain, and its tag.
+    #[inline(always)]
+    fn place_of(&self, key: usize) -> (usize, Tag) {
         let [mask, first, second] = self.secrets;
-        folded(folded(key as u64 ^ mask, first), second) as usize & (self.buckets.len() - 1)
+        let hash = folded(folded(key as u64 ^ mask, first), second);
+        (hash as usize & (self.buckets.len() - 1), Tag::of(hash))
     }
 
     /// Makes that slot the owner of a key, for who keeps no account of owners. Calls nothing while it waits for who has
@@ -118,12 +132,13 @@ impl<'a> Others<'a> {
 
     #[inline(always)]
     fn lock(&self, key: usize) -> Chain<'_, 'a> {
-        self.lock_chain(self.chain_of(key))
+        let (number, tag) = self.place_of(key);
+        Chain::lock(&self.buckets[number], &self.spare, tag)
     }
 
-    #[inline(always)]
+    /// Locks a chain for who looks for no key.
     fn lock_chain(&self, number: usize) -> Chain<'_, 'a> {
-        Chain::lock(&self.buckets[number], &self.spare)
+        Chain::lock(&self.buckets[number], &self.spare, Tag::of(0))
     }
 
     /// Claims a key, if its word is right; the word as it was. It has a place then.
@@ -164,10 +179,11 @@ impl<'a> Others<'a> {
     /// The entry of a key that the caller has claimed, so that it stays where it is.
     #[inline(always)]
     pub(crate) fn claimed(&self, key: usize) -> &'a Entry {
-        let head = &self.buckets[self.chain_of(key)];
+        let (number, tag) = self.place_of(key);
+        let head = &self.buckets[number];
         // Without the lock: the key has had its place since it was claimed. Another place that is used now was left before
         // it was used for another key, and that this header says so shows that it is another key's.
-        match bucket::find(head, head.header(), key) {
+        match bucket::find(head, head.header(), key, tag) {
             Some(place) => head.entry(place),
             None => self.find(key).expect("who claims a key gives it a place"),
         }
@@ -197,9 +213,9 @@ impl<'a> Others<'a> {
                 };
             };
             let entry = bucket.entry(place);
-            if let Some(word) = claim_locked(entry.cell(), |word| rule(word).map(drop))? {
+            if let Some(word) = unclaimed(entry.cell()) {
                 match rule(word)? {
-                    word if word == Word::default() => chain.leave(key),
+                    word if word == Word::default() => chain.leave_place(bucket, place, key),
                     word => entry.settle(word),
                 }
                 return Ok(());
@@ -233,7 +249,8 @@ impl<'a> Others<'a> {
     /// How many buckets there are besides the first of each chain, and how many are found. Nobody may change anything
     /// meanwhile.
     pub(crate) fn audit(&self, mut stray: impl FnMut(usize)) -> (usize, usize) {
-        let mut found = self.spare.count();
+        let listed = self.spare.count();
+        let mut found = listed;
         for number in 0..self.buckets.len() {
             let chain = self.lock_chain(number);
             found += chain.buckets().count() - 1;
@@ -247,7 +264,8 @@ impl<'a> Others<'a> {
                 }
             }
         }
-        (self.spare.len(), found)
+        let miscounted = self.spare.left().abs_diff(listed);
+        (self.spare.len(), found + miscounted)
     }
 
     /// Claims keys that follow each other, or none.

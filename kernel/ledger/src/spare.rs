@@ -22,12 +22,14 @@ pub(crate) struct Spare<'a> {
 #[derive(Debug)]
 struct Stock {
     first: Option<u32>,
+    /// How many there are in the list.
+    left: usize,
     chunks: usize,
 }
 
 impl<'a> Spare<'a> {
     pub(crate) const fn new() -> Self {
-        Self { chunks: [const { Once::new() }; CHUNKS], stock: Mutex::new(Stock { first: None, chunks: 0 }) }
+        Self { chunks: [const { Once::new() }; CHUNKS], stock: Mutex::new(Stock { first: None, left: 0, chunks: 0 }) }
     }
 
     /// Adds buckets without keys.
@@ -44,6 +46,7 @@ impl<'a> Spare<'a> {
             }
             self.chunks[stock.chunks].call_once(|| chunk);
             stock.chunks += 1;
+            stock.left += chunk.len();
         }
         Ok(())
     }
@@ -66,9 +69,9 @@ impl<'a> Spare<'a> {
         self.get(number).expect("links of buckets name buckets")
     }
 
-    /// Whether all are in chains.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.stock.lock().first.is_none()
+    /// How many are in no chain.
+    pub(crate) fn left(&self) -> usize {
+        self.stock.lock().left
     }
 
     /// Takes a bucket, which has no keys.
@@ -76,6 +79,7 @@ impl<'a> Spare<'a> {
         let mut stock = self.stock.lock();
         let number = stock.first?;
         stock.first = self.linked(number).header().next();
+        stock.left -= 1;
         Some(number)
     }
 
@@ -84,6 +88,7 @@ impl<'a> Spare<'a> {
         let mut stock = self.stock.lock();
         self.linked(number).set_header(NO_KEYS.with_next(stock.first));
         stock.first = Some(number);
+        stock.left += 1;
     }
 
     /// How many there are, in chains or not.
@@ -91,7 +96,7 @@ impl<'a> Spare<'a> {
         self.chunks.iter().map_while(Once::get).map(|chunk| chunk.len()).sum()
     }
 
-    /// How many are in no chain. Nobody may take or give any meanwhile.
+    /// The same, counted again. Nobody may take or give any meanwhile.
     pub(crate) fn count(&self) -> usize {
         let mut count = 0;
         let mut next: Option<u32> = self.stock.lock().first;

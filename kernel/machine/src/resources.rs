@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use steward_ledger::{Error, Extent, Others, ProcessId};
+use steward_ledger::{Error, Extent, Ledger, ProcessId};
 
 use crate::{
     ledger::{self, Kernel},
@@ -172,12 +172,17 @@ pub fn take(kind: Kind, first: u64, count: u64) -> Result<Taken, Error> {
 pub(crate) fn acquire(keys: Extent) -> Result<(), Error> {
     let attempt = || ledger::with(|ledger| ledger.acquire(ProcessId::KERNEL, &[keys], &mut Kernel));
     match attempt() {
-        Err(Error::NoMemory) if ledger::with(|ledger| ledger.table().others().is_some_and(Others::is_full)) => {
+        Err(Error::NoMemory) if ledger::with(|ledger| lacks_room(ledger, keys.count)) => {
             ledger::grow_others(keys.count)?;
             attempt()
         }
         done => done,
     }
+}
+
+/// Whether it may be for want of places that the ledger did not take so many keys.
+fn lacks_room(ledger: &Ledger<'_>, keys: usize) -> bool {
+    ledger.table().others().is_none_or(|others| others.spare_buckets() < keys)
 }
 
 /// Enters what was taken before the ledger was open. Called once, as it opens.

@@ -11,7 +11,7 @@ use super::{Modelled, SLOT, account};
 use crate::{
     Word,
     account::{begin_dying, count_owned, standing},
-    bucket::{self, PLACES, Room},
+    bucket::{self, PLACES, Room, Tag},
     entry::{claim_locked, settle},
     rules,
 };
@@ -51,9 +51,9 @@ impl<const LACK: u8> Room for Places<LACK> {
 /// Claims a key, as the table does: its place, and its word. `None` if somebody else has; the table would try again.
 fn claim(room: &impl Room, key: usize) -> Option<(usize, Word)> {
     let header = bucket::lock(room, thread::yield_now);
-    let Some(place) = bucket::find(room, header, key) else {
+    let Some(place) = bucket::find(room, header, key, TAG) else {
         let place = header.unused_place().unwrap();
-        bucket::unlock(room, bucket::take(room, header, place, key, Word::default().claimed()));
+        bucket::unlock(room, bucket::take(room, header, place, (key, TAG), Word::default().claimed()));
         return Some((place, Word::default()));
     };
     let claimed = claim_locked(room.word_cell(place), |_| Ok::<(), ()>(())).unwrap();
@@ -71,6 +71,8 @@ fn give_back(room: &impl Room, place: usize, word: Word) {
 }
 
 const KEY: usize = 9;
+/// Of all keys here, so that they are looked at.
+const TAG: Tag = Tag::of(0);
 
 /// Two claim a key that has no place, and each adds one to its note.
 fn two_take_a_place<const LACK: u8>() {
@@ -87,7 +89,7 @@ fn two_take_a_place<const LACK: u8>() {
         let changes = once(&parts) + thread.join().unwrap();
         assert_eq!(parts.1.load(Ordering::Relaxed), changes, "a change was lost");
         let header = bucket::lock(&parts.0, thread::yield_now);
-        assert_eq!(header.used(), 0, "a key that nobody owns has a place");
+        assert!(header.is_empty(), "a key that nobody owns has a place");
         bucket::unlock(&parts.0, header);
     });
 }
@@ -115,11 +117,11 @@ fn one_looks_while_another_comes<const LACK: u8>() {
         let room = Arc::new(Places::<LACK>::new());
         // The key was in the first place, where it still stands, and is in the second now.
         let header = bucket::lock(&*room, thread::yield_now);
-        let header = bucket::take(&*room, header, 0, KEY, Word::default().claimed());
+        let header = bucket::take(&*room, header, 0, (KEY, TAG), Word::default().claimed());
         let header = bucket::leave(&*room, header, 0);
-        bucket::unlock(&*room, bucket::take(&*room, header, 1, KEY, Word::default().claimed()));
+        bucket::unlock(&*room, bucket::take(&*room, header, 1, (KEY, TAG), Word::default().claimed()));
         let other = Arc::clone(&room);
-        let thread = thread::spawn(move || bucket::find(&*other, bucket::header(&*other), KEY));
+        let thread = thread::spawn(move || bucket::find(&*other, bucket::header(&*other), KEY, TAG));
         claim(&*room, KEY + 1).unwrap();
         assert_eq!(thread.join().unwrap(), Some(1), "it is another key's");
     });
@@ -185,7 +187,7 @@ fn a_dying_process_acquires<const LACK: u8>() {
         let (account, room) = &*parts;
         begin_dying(account, 3).unwrap();
         let header = bucket::lock(room, thread::yield_now);
-        let place = bucket::find(room, header, KEY);
+        let place = bucket::find(room, header, KEY, TAG);
         bucket::unlock(room, header);
         // A key that is seen is waited for.
         thread.join().unwrap();
@@ -194,7 +196,7 @@ fn a_dying_process_acquires<const LACK: u8>() {
             give_back(room, place, rules::pass_on(word, SLOT, 0).unwrap_or(word));
         }
         let header = bucket::lock(room, thread::yield_now);
-        assert_eq!(header.used(), 0, "the dead process owns a key");
+        assert!(header.is_empty(), "the dead process owns a key");
         bucket::unlock(room, header);
     });
 }

@@ -1,7 +1,10 @@
 //! Each thing that the kernel allocates, missing once.
 
 use alloc::{collections::TryReserveError, vec::Vec};
-use core::fmt::Debug;
+use core::{
+    fmt::Debug,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use steward_frames::{Owned, Request, Run, Use, Zone};
 use steward_harness_guest::ktest;
@@ -163,8 +166,11 @@ fn use_processors(_: &mut Things) -> Result<(), Refusal> {
 }
 
 fn use_a_device(_: &mut Things) -> Result<(), Refusal> {
-    // There is none, and nobody reads what is not there.
-    memory::map_device(0xfd00_0000, 3 << 20)?;
+    // There is none, and nobody reads what is not there. The next run has another one, as this is driven for good.
+    static NEXT: AtomicU64 = AtomicU64::new(0xfd00_0000);
+    const BYTES: u64 = 3 << 20;
+    memory::map_device(NEXT.load(Relaxed), BYTES)?;
+    NEXT.fetch_add(BYTES, Relaxed);
     Ok(())
 }
 
