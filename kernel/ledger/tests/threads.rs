@@ -176,8 +176,7 @@ impl Shared {
     }
 }
 
-fn hammer(threads: usize, hot: bool) {
-    let ledger = ledger_of(&[keys(100, 20)], 24, 64);
+fn hammer(ledger: &'static Ledger<'static>, threads: usize, hot: bool) {
     let shared = Shared {
         ledger,
         busy: (0..120).map(|_| AtomicU32::new(0)).collect(),
@@ -226,12 +225,18 @@ fn hammer(threads: usize, hot: bool) {
 
 #[test]
 fn a_hot_key_under_many_threads_stays_right() {
-    hammer(4, true);
+    hammer(ledger_of(&[keys(100, 20)], 24, 64), 4, true);
 }
 
 #[test]
 fn ranges_that_overlap_under_many_threads_stay_right() {
-    hammer(4, false);
+    hammer(ledger_of(&[keys(100, 20)], 24, 64), 4, false);
+}
+
+#[test]
+fn keys_that_share_buckets_stay_right_under_many_threads() {
+    hammer(ledger_of_others(24, 64), 4, true);
+    hammer(ledger_of_others(24, 64), 4, false);
 }
 
 /// Each thread has its own keys and processes. Only free slots for loans are drawn from one stock.
@@ -303,7 +308,11 @@ fn apart(ledger: &Ledger<'_>, [a, b, c]: [ProcessId; 3], mine: Extent, round: us
 
 #[test]
 fn lending_to_a_process_that_is_dying_leaves_nothing_behind() {
-    let ledger = ledger_of(&[keys(100, 4)], 6, 8);
+    lend_to_the_dying(ledger_of(&[keys(100, 4)], 6, 8));
+    lend_to_the_dying(ledger_of_others(6, 8));
+}
+
+fn lend_to_the_dying(ledger: &Ledger<'_>) {
     let [a] = processes(ledger);
     ledger.acquire(a, &[keys(100, 4)], &mut ()).unwrap();
     for _ in 0..ROUNDS / 20 {
@@ -328,7 +337,11 @@ fn lending_to_a_process_that_is_dying_leaves_nothing_behind() {
 
 #[test]
 fn acquiring_while_dying_leaves_nothing_owned() {
-    let ledger = ledger_of(&[keys(100, 4)], 6, 0);
+    acquire_while_dying(ledger_of(&[keys(100, 4)], 6, 0));
+    acquire_while_dying(ledger_of_others(6, 0));
+}
+
+fn acquire_while_dying(ledger: &Ledger<'_>) {
     for _ in 0..ROUNDS / 20 {
         let b = ledger.admit_at(3, Quota::NONE, ANYTHING).unwrap();
         let started = AtomicBool::new(false);

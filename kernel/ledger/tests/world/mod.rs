@@ -31,6 +31,13 @@ pub fn ledger_of(keys: &[Extent], accounts: usize, loans: usize) -> &'static Led
     ledger_over(keys, None, accounts, loans)
 }
 
+/// Without spans: every number is a key, and the chains of two buckets grow and shrink all the time.
+pub fn ledger_of_others(accounts: usize, loans: usize) -> &'static Ledger<'static> {
+    let others = Others::new(leak(2, Bucket::new), 0, 7).unwrap();
+    others.grow(leak(16, Bucket::new)).unwrap();
+    ledger_over(&[], Some(others), accounts, loans)
+}
+
 fn ledger_over(
     keys: &[Extent],
     others: Option<Others<'static>>,
