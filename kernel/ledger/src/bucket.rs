@@ -17,7 +17,7 @@ const LOCKED: u64 = 1;
 const FIELD: u32 = 6;
 const TAG: u32 = FIELD - 1;
 /// The lowest bit of each place's.
-const LOWEST: u64 = 0b00_0001_000001_000001_000001_000001 << 1;
+const LOWEST: u64 = (1 | 1 << FIELD | 1 << (2 * FIELD) | 1 << (3 * FIELD) | 1 << (4 * FIELD)) << 1;
 const USED: u64 = LOWEST << TAG;
 const NEXT_SHIFT: u32 = 32;
 
@@ -74,7 +74,7 @@ impl Header {
     const fn candidates(self, tag: Tag) -> u64 {
         // Fields that are alike become zero. The lowest that is zero is found for certain; those above it may borrow from
         // it, and are looked at in vain.
-        let unlike = self.0 ^ LOWEST * (tag.0 | 1 << TAG);
+        let unlike = self.0 ^ (LOWEST * (tag.0 | 1 << TAG));
         unlike.wrapping_sub(LOWEST) & !unlike & USED
     }
 

@@ -1,6 +1,6 @@
 //! The commands against a machine that only remembers what it was asked.
 
-use alloc::{string::String, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 use core::cell::RefCell;
 
 use steward_frames::{FrameSource, MemoryMap, MemoryUse, RawEntry, Use, Zone};
