@@ -178,7 +178,7 @@ impl Effects for Kernel {
     }
 }
 
-/// Frames that go back to the allocator need nothing for that.
+/// What is given up needs nothing for that.
 struct GivingUp;
 
 impl Effects for GivingUp {
@@ -191,12 +191,14 @@ impl Effects for GivingUp {
     }
 }
 
-/// Gives frames of the kernel's up, of which there is no token any more. `false` when one of them is lent or not the kernel's,
-/// and before there is a ledger; they stay as they are then.
-pub(crate) fn give_up(frames: FrameRange) -> bool {
-    let keys = Extent { start: frames.start() as usize, count: frames.count() as usize };
-    let Some(ledger) = LEDGER.get() else { return false };
-    without_interrupts(|| ledger.release(ProcessId::KERNEL, &[keys], &mut GivingUp)).is_ok()
+/// Gives keys of the kernel's up of which there is no token any more. Frames become free.
+///
+/// # Errors
+/// [`Error::Borrowed`] and [`Error::NotOwner`] when one of them is lent, or not the kernel's; [`Error::Invalid`] before there is a ledger.
+/// They stay as they are then.
+pub(crate) fn give_up(keys: Extent) -> Result<(), Error> {
+    let ledger = LEDGER.get().ok_or(Error::Invalid)?;
+    without_interrupts(|| ledger.release(ProcessId::KERNEL, &[keys], &mut GivingUp))
 }
 
 /// Starts the time that deadlines are told in, by a counter of that rate.

@@ -1,24 +1,33 @@
 //! Kernel objects of one type, each in a cache of its own: what is left of them is told by the type's name.
+//!
+//! Objects of a *tracked* cache are keys of the [`ledger`], the kernel's from when they are made until they are freed. One part of
+//! the kernel may lend them to another as any key is lent, and what is lent or pinned is not freed. Rust's own rules say who may
+//! read and write meanwhile: the ledger has no part in that.
 
 use core::{
     fmt,
     marker::PhantomData,
+    mem::ManuallyDrop,
     ops::{Deref, DerefMut},
     ptr::NonNull,
 };
 
 use spin::Once;
+use steward_ledger::{Error, Extent, LoanId, ProcessId, Terms};
 use steward_slab::CacheId;
 
 use crate::{
     heap::{cpus, poison},
     layout::PAGE_BYTES,
+    ledger::{self, Kernel},
+    resources::{self, Kind, Resource},
     shortage,
 };
 
 /// A cache of objects of that type, for a `static`. It takes its place among the heap's caches with the first object.
 pub struct Cache<T> {
     name: &'static str,
+    is_tracked: bool,
     id: Once<CacheId>,
     objects: PhantomData<fn() -> T>,
 }
@@ -33,15 +42,26 @@ impl<T> Cache<T> {
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         const { Self::FITS }
-        Self { name, id: Once::new(), objects: PhantomData }
+        Self { name, is_tracked: false, id: Once::new(), objects: PhantomData }
+    }
+
+    /// The same of objects that are keys of the ledger.
+    #[must_use]
+    pub const fn tracked(name: &'static str) -> Self {
+        const { Self::FITS }
+        Self { name, is_tracked: true, id: Once::new(), objects: PhantomData }
     }
 
     /// Puts a value into an object of the cache.
     ///
     /// # Errors
-    /// The value, when there is no memory for it, or as many caches as there can be.
+    /// The value, when there is no memory for it, or for its key, or as many caches as there can be.
     pub fn make(&'static self, value: T) -> Result<Object<T>, T> {
         let Some(place) = self.place() else { return Err(value) };
+        if self.is_tracked && resources::acquire(key_of(place.as_ptr() as usize)).is_err() {
+            self.put(place);
+            return Err(value);
+        }
         // SAFETY: the caches have just handed the object out, as large and as aligned as a `T`.
         unsafe { place.write(value) };
         // INVARIANT: `place` was just handed out, nobody else knows it, and it holds a value.
@@ -60,6 +80,22 @@ impl<T> Cache<T> {
         unsafe { poison::check(place.as_ptr().cast(), size_of::<T>()) };
         Some(place)
     }
+
+    /// Puts a place back that was handed out and holds no value.
+    fn put(&self, place: NonNull<T>) {
+        let (address, id) = (place.as_ptr() as usize, *self.id.get().expect("the cache has handed it out"));
+        let put = cpus::with(|caches, own| {
+            caches.put(own, id, address, size_of::<T>(), || {
+                // SAFETY: the caches have found it to be theirs, and it holds no value.
+                unsafe { poison::fill_freed(address as *mut u8, caches.shape(id).size) }
+            })
+        });
+        assert!(put == Some(Ok(())), "an object of {} is not taken back: {put:?}", self.name);
+    }
+}
+
+const fn key_of(address: usize) -> Extent {
+    Extent::one(Resource { kind: Kind::Objects, number: address as u64 }.key())
 }
 
 impl<T> fmt::Debug for Cache<T> {
@@ -88,6 +124,44 @@ impl<T> Object<T> {
     pub fn address(&self) -> usize {
         self.place.as_ptr() as usize
     }
+
+    /// Its key, if it is tracked.
+    #[must_use]
+    pub fn key(&self) -> Option<Extent> {
+        self.cache.is_tracked.then(|| key_of(self.address()))
+    }
+
+    /// Lends it, if it is tracked: until the loan has ended, it is not freed.
+    ///
+    /// # Errors
+    /// As [`steward_ledger::Ledger::lend`]; [`Error::Invalid`] if it is not tracked.
+    pub fn lend(&self, borrower: ProcessId, terms: Terms) -> Result<LoanId, Error> {
+        let key = self.key().ok_or(Error::Invalid)?;
+        ledger::with(|ledger| ledger.lend(ProcessId::KERNEL, borrower, &[key], terms, &mut Kernel))
+    }
+
+    /// Frees it.
+    ///
+    /// # Errors
+    /// The object itself, with [`Error::Borrowed`] when it is lent or pinned.
+    pub fn free(self) -> Result<(), (Self, Error)> {
+        let object = ManuallyDrop::new(self);
+        match object.end() {
+            Ok(()) => Ok(()),
+            Err(error) => Err((ManuallyDrop::into_inner(object), error)),
+        }
+    }
+
+    /// Drops the value and puts the place back; not used again, unless that was refused.
+    fn end(&self) -> Result<(), Error> {
+        if let Some(key) = self.key() {
+            ledger::give_up(key)?;
+        }
+        // SAFETY: by the invariant it holds a value, which nobody uses after this: the callers give the object up.
+        unsafe { self.place.drop_in_place() };
+        self.cache.put(self.place);
+        Ok(())
+    }
 }
 
 impl<T> Deref for Object<T> {
@@ -108,16 +182,10 @@ impl<T> DerefMut for Object<T> {
 
 impl<T> Drop for Object<T> {
     fn drop(&mut self) {
-        // SAFETY: by the invariant it holds a value, which nobody uses after this.
-        unsafe { self.place.drop_in_place() };
-        let (address, id) = (self.address(), *self.cache.id.get().expect("the cache has made this object"));
-        let put = cpus::with(|caches, own| {
-            caches.put(own, id, address, size_of::<T>(), || {
-                // SAFETY: the caches have found it to be theirs, and its value is gone.
-                unsafe { poison::fill_freed(address as *mut u8, caches.shape(id).size) }
-            })
-        });
-        assert!(put == Some(Ok(())), "an object of {} is not taken back: {put:?}", self.cache.name);
+        if let Err(error) = self.end() {
+            // Whoever has borrowed it has been promised that it stays.
+            log::error!("an object of {} stays for good: {error:?}", self.cache.name);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The heap's memory: frames, where the direct map shows them.
 
-use steward_frames::{FrameRange, RegionKind, Request, Use};
+use steward_frames::{RegionKind, Request, Use};
+use steward_ledger::Extent;
 use steward_slab::{Leaf, Pages, leaves};
 
 use super::{cpus::Following, poison};
@@ -24,7 +25,7 @@ impl Pages<'static> for DirectMap {
 
     fn give(&self, address: usize, pages: usize) -> bool {
         let first = (address as u64 - memory::direct(0)) / PAGE_BYTES;
-        FrameRange::new(first, first + pages as u64).is_some_and(ledger::give_up)
+        ledger::give_up(Extent { start: first as usize, count: pages }).is_ok()
     }
 
     fn table<T: Sync>(&self, count: usize, make: fn() -> T) -> Option<&'static [T]> {

@@ -8,12 +8,14 @@ use core::{
 
 use spin::Mutex;
 use steward_harness_guest::ktest;
+use steward_ledger::{Error, Kind, Quota, State, Terms, Window};
 use steward_slab::{FreeError, class_of};
 
 use crate::{
     for_each_cache,
     heap::cpus,
     heap_use,
+    ledger::{self, Kernel},
     objects::{Cache, Object},
     smp,
 };
@@ -148,6 +150,42 @@ fn objects_are_counted_by_their_type_and_dropped_once() {
     assert_eq!((live("gate"), DROPPED.load(Relaxed)), (100, 200));
     drop(gates);
     assert_eq!((live("gate"), DROPPED.load(Relaxed)), (0, 300));
+}
+
+static TRACKED_GATES: Cache<Gate> = Cache::tracked("tracked-gate");
+
+#[ktest]
+fn a_tracked_object_is_a_key_and_is_not_freed_while_it_is_lent() {
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+    let gate = TRACKED_GATES.make(Gate { number: 7, dropped: &DROPPED }).expect("there is memory");
+    let key = gate.key().expect("it is tracked");
+    let state = || ledger::with(|ledger| ledger.view(key.start)).expect("it is a number of a key").state;
+    assert_eq!(state(), State::Exclusive);
+    let part = ledger::admit(Quota::NONE, Window::default()).expect("there is room for a process");
+    let loan = gate.lend(part, Terms::firm(Kind::Shared)).expect("it is the kernel's");
+    assert_eq!(state(), State::SharedOwned);
+    let (gate, error) = gate.free().expect_err("it is lent");
+    assert_eq!((error, gate.number, DROPPED.load(Relaxed), live("tracked-gate")), (Error::Borrowed, 7, 0, 1));
+    ledger::with(|ledger| ledger.give_back(part, loan, &mut Kernel)).expect("it is lent");
+    gate.free().expect("it is not lent any more");
+    assert_eq!((state(), DROPPED.load(Relaxed), live("tracked-gate")), (State::Free, 1, 0));
+    ledger::die(part).expect("it lives");
+    let untracked = GATES.make(Gate { number: 8, dropped: &DROPPED }).expect("there is memory");
+    assert_eq!((untracked.key(), untracked.lend(part, Terms::firm(Kind::Mut)).err()), (None, Some(Error::Invalid)));
+}
+
+#[ktest]
+fn a_death_ends_the_loans_of_objects_and_the_kernel_frees_them() {
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+    let make = |number| TRACKED_GATES.make(Gate { number, dropped: &DROPPED }).expect("there is memory");
+    let gates: Vec<Object<Gate>> = (0..200).map(make).collect();
+    let part = ledger::admit(Quota::NONE, Window::default()).expect("there is room for a process");
+    for gate in gates.iter().take(20) {
+        gate.lend(part, Terms::firm(Kind::Mut)).expect("it is the kernel's");
+    }
+    ledger::die(part).expect("it lives");
+    drop(gates);
+    assert_eq!((live("tracked-gate"), DROPPED.load(Relaxed)), (0, 200));
 }
 
 #[ktest]
