@@ -97,7 +97,9 @@ unsafe impl GlobalAlloc for Heap {
     }
 }
 
+// On the host, where it is compiled and tested in parts, nothing else names it.
 #[cfg_attr(target_os = "none", global_allocator)]
+#[cfg_attr(not(target_os = "none"), used)]
 static HEAP: Heap = Heap;
 
 /// Use of the heap at one moment.

@@ -58,7 +58,7 @@ const CLASS_NAMES: [&str; CLASSES] = [
 pub struct Caches<'a, P, R = Spin> {
     pub(crate) pages: P,
     pub(crate) map: Map<'a, R>,
-    pub(crate) runs: Runs,
+    pub(crate) runs: Runs<R>,
     caches: [Cache<R>; MOST_CACHES],
 }
 
@@ -249,8 +249,9 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
         }
     }
 
-    /// Gives all slabs back that have no object in use and none in a magazine.
+    /// Gives all slabs back that have no object in use and none in a magazine, and the runs that are kept for the next who asks.
     pub fn shrink(&self) {
+        self.give_up_runs();
         for cache in self.ids() {
             let mut depot = self.caches[cache.as_usize()].depot.lock();
             depot.give_up(&self.map, &self.pages, self.shape(cache), cache.0, 0);

@@ -82,8 +82,13 @@ fn runs_are_taken_back_once_and_whole() {
     assert_eq!(caches.put_run(run, PAGE_BYTES), Err(FreeError::OtherCache));
     assert_eq!(caches.put_run(run + PAGE_BYTES, 3 * PAGE_BYTES), Err(FreeError::Unknown));
     assert_eq!(caches.put_run(run + 1, 4 * PAGE_BYTES), Err(FreeError::NotAnObject));
-    caches.put_run(run, 4 * PAGE_BYTES - 5).unwrap();
-    assert_eq!((caches.put_run(run, 4 * PAGE_BYTES), memory.out()), (Err(FreeError::Unknown), 0));
+    caches.put_run(run, 3 * PAGE_BYTES + 1).unwrap();
+    assert_eq!(caches.put_run(run, 4 * PAGE_BYTES), Err(FreeError::Unknown));
+    assert_eq!((caches.runs().live, memory.out()), (0, 4), "it is kept for a while");
+    assert_eq!(caches.take_run(4 * PAGE_BYTES, 1), Some(run));
+    caches.put_run(run, 4 * PAGE_BYTES).unwrap();
+    caches.shrink();
+    assert_eq!((caches.runs(), memory.out()), (Usage::default(), 0));
     assert_eq!(caches.take_run(usize::MAX, 1), None);
 }
 
