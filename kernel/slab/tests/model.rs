@@ -35,8 +35,10 @@ fn operation() -> impl Strategy<Value = (usize, Operation)> {
     (0..2_usize, operation)
 }
 
-/// What is handed out: cache, or none for a run, room and what was asked for, by address.
-type Live = BTreeMap<usize, (Option<CacheId>, usize, usize)>;
+/// Something that is handed out: its cache, or none for a run; its room, and what was asked for.
+type Entry = (Option<CacheId>, usize, usize);
+/// What is handed out, by address.
+type Live = BTreeMap<usize, Entry>;
 
 struct Pair<'a> {
     caches: Caches<'a, &'a Memory>,
@@ -55,7 +57,7 @@ impl Pair<'_> {
         self.freed.retain(|(freed, _)| !(address..address + room).contains(freed));
     }
 
-    fn nth(&self, which: usize) -> Option<(usize, (Option<CacheId>, usize, usize))> {
+    fn nth(&self, which: usize) -> Option<(usize, Entry)> {
         let index = which % self.live.len().max(1);
         self.live.iter().nth(index).map(|(address, entry)| (*address, *entry))
     }

@@ -31,7 +31,7 @@ impl Heap for Talcs {
     }
 
     fn usage(&self) -> (usize, usize, usize) {
-        let counters = self.0.lock().counters().clone();
+        let counters = *self.0.lock().counters();
         (counters.allocation_count, counters.allocated_bytes, counters.claimed_bytes)
     }
 }
