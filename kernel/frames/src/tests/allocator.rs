@@ -190,7 +190,7 @@ fn bulk_hands_over_what_there_is_and_says_how_much_was_missing() {
 fn a_particular_frame_is_taken_if_it_is_free_and_comes_back_like_any_other() {
     let frames = allocator(&small(), 1);
     let mut cpu = frames.reservation(0).unwrap();
-    let [number, beyond] = [FIRST_FRAME + 3, u64::MAX >> 12].map(|number| FrameNumber::new(number).unwrap());
+    let [number, beyond] = [FIRST_FRAME + 3, FOUR_GIB + 1000].map(|number| FrameNumber::new(number).unwrap());
     let frame = frames.take_this(&mut cpu, KERNEL_ITSELF, number, Use::User).unwrap();
     assert_eq!(frame.number(), number);
     assert_eq!(frames.take_this(&mut cpu, KERNEL_ITSELF, number, Use::User).unwrap_err(), Error::AlreadyOwned);
