@@ -21,7 +21,7 @@ use core::{
 
 pub(crate) use call::{idle, on_call_interrupt, settle_below};
 pub use call::{on_all, on_others};
-pub(crate) use per_cpu::{PerCpu, all, current as this_cpu, install};
+pub(crate) use per_cpu::{PerCpu, current as this_cpu, install};
 pub use start::start_others;
 #[cfg(feature = "ktest")]
 pub(crate) use start::try_to_start;

@@ -5,7 +5,11 @@ use steward_slab::{CacheId, Caches, Magazines, Pages, Usage};
 use x86_64::instructions::interrupts::without_interrupts;
 
 use super::pages::{DirectMap, all_leaves};
-use crate::{lock::Lock, memory, smp};
+use crate::{
+    lock::Lock,
+    memory,
+    smp::{self, MOST_CPUS},
+};
 
 /// Waits as [`smp::relax`] does, which follows changes of the page tables: a lock's holder may be making one.
 #[derive(Debug)]
@@ -24,11 +28,13 @@ static CACHES: Once<Kept> = Once::new();
 /// A CPU's part of the heap, from its first allocation on.
 ///
 /// Lock order: a CPU's own part, then the caches, then page tables and frames. Nobody holds two CPUs' parts.
-pub(crate) type Part = Once<&'static Lock<Own>>;
+type Part = Once<&'static Lock<Own>>;
+/// Not in what each CPU has of its own (`smp`): that is all zeros, which the image's file has no room for, and this is not.
+static PARTS: [Part; MOST_CPUS] = [const { Part::new() }; MOST_CPUS];
 
 /// What a CPU needs of the heap, in one place.
 #[derive(Debug)]
-pub(crate) struct Own {
+struct Own {
     caches: &'static Kept,
     magazines: Magazines,
 }
@@ -43,7 +49,7 @@ pub(crate) fn caches() -> Option<&'static Kept> {
 /// This CPU's part.
 #[inline(always)]
 fn own() -> Option<&'static Lock<Own>> {
-    let part = &smp::this_cpu().heap;
+    let part = &PARTS[smp::this_cpu().index().as_usize()];
     match part.get() {
         Some(own) => Some(own),
         None => open(part),
@@ -89,7 +95,7 @@ fn try_again(act: &dyn Fn(&Kept, &mut Magazines) -> Option<usize>) -> Option<usi
 }
 
 fn all_own() -> impl Iterator<Item = &'static Lock<Own>> {
-    smp::all().filter_map(|cpu| cpu.heap.get()).copied()
+    PARTS.iter().filter_map(Once::get).copied()
 }
 
 /// What is used of a cache, on all CPUs.

@@ -9,7 +9,7 @@ use core::{
 use x86_64::{VirtAddr, registers::model_specific::GsBase};
 
 use super::{CpuIndex, MOST_CPUS, call::Calls};
-use crate::{heap::cpus::Part, segments::CpuSegments, trap::Catching};
+use crate::{segments::CpuSegments, trap::Catching};
 
 /// One CPU's own. It lies still, and all of it may be read from every CPU.
 ///
@@ -25,8 +25,6 @@ pub(crate) struct PerCpu {
     pub(crate) catching: Catching,
     /// Its tables for the segment registers.
     pub(crate) segments: CpuSegments,
-    /// Its part of the heap.
-    pub(crate) heap: Part,
     /// What others want it to run, and what it wants of others.
     pub(super) calls: Calls,
     /// The last change of the page tables that it has followed.
@@ -46,7 +44,6 @@ impl PerCpu {
             apic_id: AtomicU32::new(0),
             catching: Catching::new(),
             segments: CpuSegments::new(),
-            heap: Part::new(),
             calls: Calls::new(),
             flushed: AtomicU64::new(0),
             is_to_stop: AtomicBool::new(false),
@@ -72,11 +69,6 @@ impl PerCpu {
 /// What `cpu` has of its own.
 pub(super) fn of(cpu: CpuIndex) -> &'static PerCpu {
     &CPUS[cpu.as_usize()]
-}
-
-/// What all CPUs have, those that do not run among them.
-pub(crate) fn all() -> impl Iterator<Item = &'static PerCpu> {
-    CPUS.iter()
 }
 
 /// Makes this CPU `cpu`: first thing on each CPU, before anything asks for [`current`]. GS is not loaded again after it.
