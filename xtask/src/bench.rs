@@ -244,9 +244,8 @@ mod tests {
     #[test]
     fn benchmarks_are_chosen_by_id_each_once() {
         assert_eq!(ids(&["P16", "p3", "P16"]).unwrap(), ["P16", "P3"]);
-        let all = [
-            "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P11", "P16", "LINUX", "COSTS", "HEAP", "BORDER", "KTAP",
-        ];
+        let all =
+            ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P11", "P16", "LINUX", "COSTS", "HEAP", "BORDER", "KTAP"];
         assert_eq!(ids(&[]).unwrap(), all);
     }
 

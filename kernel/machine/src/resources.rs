@@ -1,4 +1,4 @@
-//! What the kernel owns besides memory: each is a key of the [`ledger`](crate::ledger), and what drives it has taken it there
+//! What the kernel owns besides memory: each is a key of the [`ledger`], and what drives it has taken it there
 //! first, so that no two drivers are at the same ports or registers.
 //!
 //! Frames have the lowest numbers. Everything else is a kind and a number: the kind in the upper eight bits of the key.

@@ -142,7 +142,7 @@ fn mixed(allocations: u64) {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for _ in 0..allocations {
         state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-        let bytes = 1 + (state >> 40 & ((16 << (state >> 33 & 7) % 7) - 1)) as usize;
+        let bytes = 1 + (state >> 40 & ((16 << ((state >> 33 & 7) % 7)) - 1)) as usize;
         held[(state >> 58) as usize] = black_box(Vec::with_capacity(bytes));
     }
 }
