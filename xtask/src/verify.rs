@@ -34,6 +34,7 @@ mod nextest;
 /// - host tests of tier verify: among them the kernels that misbehave on purpose, on every machine and in every way to
 ///   keep tests apart, and a thousand machines in a row; and property tests with a million cases in all;
 /// - every kernel test of the tiers test and verify on q35, pc and microvm, and with 1, 2, 4 and 64 CPUs;
+/// - kernel tests of a kernel whose serial ports are driven in C;
 /// - kernel tests by cargo-nextest, where that is installed;
 /// - the ledger's threads under Miri.
 ///
@@ -80,9 +81,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let interrupts = Interrupts::install()?;
     let budget = Budget::of(Tier::Verify);
     let verify = Verify { options, workspace, interrupts: &interrupts, budget: &budget };
-    let steps: [(&str, Step<'_>); 4] = [
+    let steps: [(&str, Step<'_>); 5] = [
         ("host tests of tier verify, property tests", Verify::properties),
         ("kernel tests on every machine", Verify::machines),
+        ("kernel tests with the serial ports driven in C", Verify::driver_in_c),
         ("kernel tests by cargo-nextest", Verify::nextest),
         ("the ledger's threads under Miri", Verify::miri),
     ];
@@ -130,11 +132,18 @@ impl Verify<'_> {
     }
 
     fn machines(&self) -> Result<Totals> {
-        let kernel =
-            Kernel::build(&self.workspace, &Way::Direct, Serial::default(), self.options.accel, self.interrupts)?;
+        self.kernel_tests(Serial::default(), &MACHINES)
+    }
+
+    fn driver_in_c(&self) -> Result<Totals> {
+        self.kernel_tests(Serial::C, &MACHINES[..1])
+    }
+
+    fn kernel_tests(&self, serial: Serial, machines: &[(Kind, u32)]) -> Result<Totals> {
+        let kernel = Kernel::build(&self.workspace, &Way::Direct, serial, self.options.accel, self.interrupts)?;
         let mut totals = Totals { failed: kernel.tell_differences(false), ..Totals::default() };
         let mut done = Done::default();
-        for (kind, cpus) in MACHINES {
+        for &(kind, cpus) in machines {
             if self.interrupts.signal().is_some() {
                 break;
             }
