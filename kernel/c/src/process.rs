@@ -39,8 +39,9 @@ const NONE: u64 = u64::MAX;
 /// Relaxed throughout: one word says it all, and the ledgers know who lives.
 static MADE: [AtomicU64; MOST_PROCESSES] = [const { AtomicU64::new(NONE) }; MOST_PROCESSES];
 
-/// A new process, which may own `owned` pages and as many other keys, and have borrowed `borrowed` of each by `loans`
-/// loans; `UINT32_MAX` is no limit. It accepts whatever it is lent. NULL when there is no room.
+/// A new process, which may own `owned` pages, and have borrowed `borrowed` by `loans` loans; and as many other keys,
+/// likewise. A page that it has borrowed twice counts twice. `UINT32_MAX` is no limit. It accepts whatever it is lent or
+/// given. NULL when there is no room.
 ///
 /// It ends in two steps, in either order: `pageown_cleanup_process` and `borrow_cleanup_process`.
 #[unsafe(no_mangle)]

@@ -35,7 +35,8 @@ pub enum BorrowState {
 pub struct PageOwner {
     /// The physical address of the page, or the key.
     pub key: usize,
-    /// Who owns it. NULL while nobody does; or while the kernel does, or a process that C code has no name for.
+    /// Who owns it, or did until it died, if borrowers still use it. NULL while nobody does; or while the kernel does, or a
+    /// process that C code has no name for.
     pub owner: *mut Proc,
     /// Who has borrowed it mutably; of several, one from the other, the last. NULL likewise.
     pub mut_borrower: *mut Proc,

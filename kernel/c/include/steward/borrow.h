@@ -1,5 +1,18 @@
 /* The ledger of who owns and who borrows what, for C programs in the kernel.
  *
+ * There are two ledgers. Calls that begin with pageown_ are about pages of the machine's memory, by their physical
+ * addresses, which are multiples of 4096. Those that begin with borrow_ are about any other keys: a number that is
+ * also the address of a page is another thing there. A process has its quotas once for each, and ends in each by
+ * itself; what has ended answers BORROW_EINVAL there.
+ *
+ * When several codes fit, the first of these is the answer. BORROW_EINVAL: a process that is none or has ended, an
+ * address or key that is none, the same process twice. Then BORROW_ENOMEM, where the one who gets something may have no
+ * more: each loan counts against its borrower until it is over, also when the owner is dead. Then what the key
+ * itself refuses: BORROW_ENOTOWNER or BORROW_ENOTBORROWED before all others. Who releases or moves a key that is lent,
+ * in whatever kind, gets BORROW_EBORROWED. Only owners lend: a borrower that tries is not the owner.
+ *
+ * Any CPU may call at any time, also from interrupt handlers, but not from those of NMIs. No call sleeps.
+ *
  * Made from kernel/c by `cargo xtask header`: do not edit. */
 
 #ifndef STEWARD_BORROW_H
@@ -49,7 +62,8 @@ enum BorrowError {
 struct PageOwner {
   // The physical address of the page, or the key.
   uintptr_t key;
-  // Who owns it. NULL while nobody does; or while the kernel does, or a process that C code has no name for.
+  // Who owns it, or did until it died, if borrowers still use it. NULL while nobody does; or while the kernel does, or a
+  // process that C code has no name for.
   struct Proc *owner;
   // Who has borrowed it mutably; of several, one from the other, the last. NULL likewise.
   struct Proc *mut_borrower;
@@ -72,8 +86,9 @@ extern "C" {
 // What a code means, in a few words. The text is there for ever, whatever the code is.
 const char *borrow_strerror(int code);
 
-// A new process, which may own `owned` pages and as many other keys, and have borrowed `borrowed` of each by `loans`
-// loans; `UINT32_MAX` is no limit. It accepts whatever it is lent. NULL when there is no room.
+// A new process, which may own `owned` pages, and have borrowed `borrowed` by `loans` loans; and as many other keys,
+// likewise. A page that it has borrowed twice counts twice. `UINT32_MAX` is no limit. It accepts whatever it is lent or
+// given. NULL when there is no room.
 //
 // It ends in two steps, in either order: `pageown_cleanup_process` and `borrow_cleanup_process`.
 struct Proc *borrow_newproc(uint32_t owned,

@@ -1,123 +1,180 @@
-/* Pages exchanged and lent between three processes, by the header and by what a run-time borrow checker promises:
- * at most one writer or any number of readers, moves, and a cleanup at exit. It uses nothing of the other
- * programs. */
-#include <steward/borrow.h>
-
-#define PAGE 4096u
-#define AT 0x10000000u
+/*
+ * The memory code of a small kernel in the manner of Plan 9, trying out who may do what.
+ * Processes acquire, move, lend, return and release pages, and then other keys, and exit.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include "steward/borrow.h"
 
 typedef struct Proc Proc;
+typedef struct PageOwner PageOwner;
 
-/* vmexchange: a page is given away for good. The sender has nothing left of it. */
+enum {
+	Pgsz = 4096,
+	Poor = 3,	/* the process that may have one of each */
+	No = 4,		/* no process; how many there are */
+
+	Acquire = 0, Release, Retshared, Retmut,	/* one process takes part */
+	Move, Lend, Lendmut,	/* two do */
+	Exit, Nokey, Estate, Was, Is,	/* Was: four looks ago; Is+n: with n shared loans */
+	Ok = BORROW_OK, Already = BORROW_EALREADY, Notowner = BORROW_ENOTOWNER,
+	Borrowed = BORROW_EBORROWED, Mutborrow = BORROW_EMUTBORROW, Nomem = BORROW_ENOMEM,
+	Sharedborrow = BORROW_ESHAREDBORROW, Notborrowed = BORROW_ENOTBORROWED, Inval = BORROW_EINVAL,
+	Free = BORROW_FREE, Excl = BORROW_EXCLUSIVE, Shared = BORROW_SHARED_OWNED, Mut = BORROW_MUT_LENT,
+	Ekey = 100,	/* c_second: up to here a step with pages, from here with other keys */
+	Efew = 201, Eexit, Eleft, Etext,
+};
+
+typedef struct Api {
+	int (*one[4])(Proc*, uintptr_t);
+	int (*two[3])(Proc*, Proc*, uintptr_t);
+	int (*end[2])(Proc*);
+	PageOwner *(*look)(uintptr_t);
+} Api;
+
+/* What processes a and b do with a key, and what comes of it. */
+typedef struct Step { int op, a, b, key, want; } Step;
+
+static uint64_t uva = 0x10000000;	/* where a process saw the last page */
+static int kmap;	/* a kernel object; its address is a key */
+static PageOwner *seen[4];	/* the last looks */
+static unsigned nseen;
+
+/* Gives a process a free page, at an address not used before. */
 static int
-exchange(Proc *from, Proc *to, uintptr_t pa)
+newpage(Proc *p, uintptr_t pa)
 {
-	const struct PageOwner *snapshot;
-	int error = pageown_transfer(from, to, pa, AT);
-
-	if (error != BORROW_OK)
-		return error;
-	snapshot = pa2owner(pa);
-	if (snapshot == 0 || snapshot->owner != to || snapshot->state != BORROW_EXCLUSIVE)
-		return -1;
-	return pageown_release(from, pa) == BORROW_ENOTOWNER ? BORROW_OK : -1;
+	return pageown_acquire(p, pa, uva += Pgsz);
 }
 
-/* vmlend_shared: any number of readers, no writer, and the owner keeps the page. */
+/* System call: moves a page to another process. */
 static int
-lend_shared(Proc *owner, Proc *readers[], int n, uintptr_t pa)
+sysvmexchange(Proc *p, Proc *to, uintptr_t pa)
 {
-	int i, error;
+	return pageown_transfer(p, to, pa, uva += Pgsz);
+}
 
-	for (i = 0; i < n; i++) {
-		if ((error = pageown_borrow_shared(owner, readers[i], pa, AT)) != BORROW_OK)
-			return error;
-		if (pa2owner(pa)->shared_count != (uint32_t)i + 1)
-			return -1;
+/* System call: lends a page for reading. */
+static int
+sysvmlend_shared(Proc *p, Proc *to, uintptr_t pa)
+{
+	return pageown_borrow_shared(p, to, pa, uva += Pgsz);
+}
+
+/* System call: lends a page for writing. */
+static int
+sysvmlend_mut(Proc *p, Proc *to, uintptr_t pa)
+{
+	return pageown_borrow_mut(p, to, pa, uva += Pgsz);
+}
+
+static const Api pages = {
+	{newpage, pageown_release, pageown_return_shared, pageown_return_mut},
+	{sysvmexchange, sysvmlend_shared, sysvmlend_mut},
+	{pageown_cleanup_process, borrow_cleanup_process}, pa2owner,
+};
+static const Api keys = {
+	{borrow_acquire, borrow_release, borrow_return_shared, borrow_return_mut},
+	{borrow_transfer, borrow_borrow_shared, borrow_borrow_mut},
+	{borrow_cleanup_process, pageown_cleanup_process}, key2owner,
+};
+static const Step script[] = {
+	/* 1: no process, no key, no owner. 5: one owner, who releases once and may do nothing after */
+	{Acquire,No,No,0,Inval}, {Acquire,0,No,2,Inval}, {Nokey,No,No,2,0}, {Release,0,No,0,Notowner},
+	{Is,No,No,0,Free}, {Acquire,0,No,0,Ok}, {Acquire,1,No,0,Already}, {Release,1,No,0,Notowner},
+	{Is,0,No,0,Excl}, {Release,0,No,0,Ok}, {Release,0,No,0,Notowner}, {Lend,0,1,0,Notowner},
+	/* 13: moved, and moved back */
+	{Acquire,0,No,0,Ok}, {Move,0,0,0,Inval}, {Move,0,1,0,Ok}, {Is,1,No,0,Excl},
+	{Release,0,No,0,Notowner}, {Lendmut,0,2,0,Notowner}, {Move,0,2,0,Notowner}, {Move,1,0,0,Ok},
+	/* 21: many read, and nobody writes */
+	{Lend,0,0,0,Inval}, {Lend,0,1,0,Ok}, {Lend,0,1,0,Ok}, {Lend,0,2,0,Ok},
+	{Is+3,0,No,0,Shared}, {Was,No,No,0,Free}, {Lendmut,0,2,0,Sharedborrow}, {Move,0,1,0,Borrowed},
+	{Release,0,No,0,Borrowed}, {Retmut,1,No,0,Notborrowed}, {Retshared,1,No,0,Ok}, {Retshared,1,No,0,Ok},
+	{Retshared,1,No,0,Notborrowed}, {Is+1,0,No,0,Shared}, {Retshared,2,No,0,Ok}, {Is,0,No,0,Excl},
+	/* 37: one writes, and the owner is blocked */
+	{Lendmut,0,1,0,Ok}, {Is,0,1,0,Mut}, {Was,0,No,0,Shared}, {Lend,0,2,0,Mutborrow},
+	{Lendmut,0,2,0,Mutborrow}, {Move,0,2,0,Borrowed}, {Release,0,No,0,Borrowed}, {Release,1,No,0,Notowner},
+	{Retshared,1,No,0,Notborrowed}, {Retmut,2,No,0,Notborrowed}, {Retmut,1,No,0,Ok}, {Retmut,1,No,0,Notborrowed},
+	/* 49: no room */
+	{Is,0,No,0,Excl}, {Acquire,0,No,1,Ok}, {Lend,0,Poor,0,Ok}, {Lend,0,Poor,0,Nomem}, {Lendmut,0,Poor,1,Nomem},
+	{Is+1,0,No,0,Shared}, {Retshared,Poor,No,0,Ok}, {Move,0,Poor,1,Ok}, {Move,0,Poor,0,Nomem}, {Is,0,No,0,Excl},
+	/* 59: a borrower exits, and what it borrowed goes back */
+	{Lend,0,1,0,Ok}, {Lend,0,2,0,Ok}, {Lendmut,Poor,1,1,Ok}, {Exit,1,No,0,Ok}, {Is+1,0,No,0,Shared},
+	{Is,Poor,No,1,Excl}, {Exit,1,No,0,Inval}, {Lend,0,1,0,Inval}, {Lendmut,Poor,2,1,Ok},
+	/* 68: owners exit, and what is lent becomes free when the last borrower is done */
+	{Exit,Poor,No,0,Ok}, {Estate,No,No,1,Mut}, {Retmut,2,No,1,Ok}, {Is,No,No,1,Free},
+	{Acquire,0,No,1,Ok}, {Exit,0,No,0,Ok}, {Is,No,No,1,Free}, {Estate,No,No,0,Shared},
+	{Exit,2,No,0,Ok}, {Is,No,No,0,Free}, {Acquire,2,No,0,Inval},
+};
+
+/* Does a snapshot say what the step wants? */
+static int
+is(PageOwner *o, const Step *s, Proc **p, uintptr_t key)
+{
+	if(o == NULL || s->op == Nokey)
+		return o == NULL && s->op == Nokey;
+	if(o->key != key || (int)o->state != s->want || o->estate != (s->op == Estate))
+		return 0;
+	return s->op == Estate || (o->owner == p[s->a] && o->mut_borrower == p[s->b]
+		&& o->device_reads == 0 && o->device_writes == 0
+		&& (s->op == Was || o->shared_count == (uint32_t)(s->op-Is)));
+}
+
+/* Takes a step: does it come to what it should? */
+static int
+step(const Api *a, const Step *s, Proc **p, uintptr_t key)
+{
+	if(s->op < Move)
+		return a->one[s->op](p[s->a], key) == s->want;
+	if(s->op < Exit)
+		return a->two[s->op-Move](p[s->a], p[s->b], key) == s->want;
+	if(s->op == Exit)
+		return a->end[0](p[s->a]) == s->want;
+	if(s->op != Was)
+		seen[nseen++%4] = a->look(key);
+	return is(seen[(s->op == Was ? nseen : nseen-1)%4], s, p, key);
+}
+
+/* Takes all steps, with new processes, and ends those: 0, or the number of a wrong step. */
+static int
+run(const Api *a, const uintptr_t *key)
+{
+	Proc *p[No+1];
+	int i, r;
+
+	for(i = 0; i < No; i++)
+		p[i] = i == Poor ? borrow_newproc(1, 1, 1) : borrow_newproc(UINT32_MAX, UINT32_MAX, UINT32_MAX);
+	p[No] = NULL;
+	for(i = r = 0; r == 0 && i < (int)(sizeof script/sizeof script[0]); i++)
+		if(!step(a, &script[i], p, key[script[i].key]))
+			r = i+1;
+	for(i = 0; i < No; i++){
+		a->end[0](p[i]);	/* the script has done so, unless it failed */
+		if(a->end[1](p[i]) != BORROW_OK && r == 0)
+			r = Eexit;
 	}
-	if (pageown_borrow_mut(owner, readers[0], pa, AT) != BORROW_ESHAREDBORROW)
-		return -1;
-	for (i = 0; i < n; i++)
-		if ((error = pageown_return_shared(readers[i], pa)) != BORROW_OK)
-			return error;
-	return pa2owner(pa)->state == BORROW_EXCLUSIVE ? BORROW_OK : -1;
+	return r;
 }
 
-/* vmlend_mut: one writer, and the owner is blocked until it returns. */
-static int
-lend_mut(Proc *owner, Proc *writer, Proc *other, uintptr_t pa)
-{
-	int error = pageown_borrow_mut(owner, writer, pa, AT);
-
-	if (error != BORROW_OK)
-		return error;
-	if (pa2owner(pa)->mut_borrower != writer || pa2owner(pa)->state != BORROW_MUT_LENT)
-		return -1;
-	if (pageown_borrow_shared(owner, other, pa, AT) != BORROW_EMUTBORROW)
-		return -1;
-	if (pageown_release(owner, pa) != BORROW_EBORROWED || pageown_transfer(owner, other, pa, AT) != BORROW_EBORROWED)
-		return -1;
-	/* Only the writer can return it, and only as what it is. */
-	if (pageown_return_mut(other, pa) != BORROW_ENOTBORROWED || pageown_return_shared(writer, pa) != BORROW_ENOTBORROWED)
-		return -1;
-	return pageown_return_mut(writer, pa);
-}
-
-/* A lock is a resource like any other: its address is its key. */
-static int
-locks(Proc *a, Proc *b)
-{
-	static int lock;
-	uintptr_t key = (uintptr_t)&lock;
-
-	if (borrow_acquire(a, key) != BORROW_OK || borrow_acquire(b, key) != BORROW_EALREADY)
-		return -1;
-	if (borrow_borrow_mut(a, b, key) != BORROW_OK || borrow_release(a, key) != BORROW_EBORROWED)
-		return -1;
-	if (key2owner(key)->mut_borrower != b || key2owner(key)->owner != a)
-		return -1;
-	/* b goes without returning it: that is done for it. */
-	if (borrow_cleanup_process(b) != BORROW_OK || borrow_release(a, key) != BORROW_OK)
-		return -1;
-	return borrow_return_mut(b, key) == BORROW_EINVAL ? BORROW_OK : -1;
-}
-
-/* 0 if everything is as the header says, otherwise which part is not. */
+/* Takes the steps with pages, and with other keys. All pages are free in the end. */
 int
 c_second(uintptr_t base, int npage)
 {
-	Proc *a = borrow_newproc(16, 16, 16), *b = borrow_newproc(16, 16, 16), *c = borrow_newproc(16, 16, 16);
-	Proc *readers[2];
-	uintptr_t pa = base;
+	const uintptr_t page[] = {base, base+(npage-1)*(uintptr_t)Pgsz, -(uintptr_t)Pgsz};
+	const uintptr_t key[] = {(uintptr_t)&kmap, 0, UINTPTR_MAX};
+	PageOwner *o;
+	int i, r;
 
-	readers[0] = b;
-	readers[1] = c;
-	if (a == 0 || b == 0 || c == 0 || npage < 2)
-		return 1;
-	if (pageown_acquire(a, pa, AT) != BORROW_OK || pageown_acquire(b, pa, AT) != BORROW_EALREADY)
-		return 2;
-	if (lend_shared(a, readers, 2, pa) != BORROW_OK)
-		return 3;
-	if (lend_mut(a, b, c, pa) != BORROW_OK)
-		return 4;
-	if (exchange(a, b, pa) != BORROW_OK)
-		return 5;
-	if (exchange(a, b, pa) != BORROW_ENOTOWNER)
-		return 6;
-	if (locks(a, b) != BORROW_OK)
-		return 7;
-	/* b's page is lent to c when b goes: c keeps it, and with c's return it is nobody's. */
-	if (pageown_borrow_shared(b, c, pa, AT) != BORROW_OK || pageown_cleanup_process(b) != BORROW_OK)
-		return 8;
-	if (pa2owner(pa)->estate != 1 || pageown_return_shared(c, pa) != BORROW_OK || pa2owner(pa)->state != BORROW_FREE)
-		return 9;
-	if (pageown_acquire(a, pa, AT) != BORROW_OK || pageown_acquire(a, pa + PAGE, AT + PAGE) != BORROW_OK)
-		return 10;
-	if (pageown_cleanup_process(a) != BORROW_OK || pa2owner(pa)->state != BORROW_FREE)
-		return 11;
-	if (borrow_cleanup_process(a) != BORROW_OK || pageown_cleanup_process(c) != BORROW_OK)
-		return 12;
-	if (borrow_cleanup_process(c) != BORROW_OK || pageown_cleanup_process(c) != BORROW_EINVAL)
-		return 13;
-	return 0;
+	r = npage < 4 ? Efew : run(&pages, page);
+	if(r == 0 && (r = run(&keys, key)) != 0)
+		r += Ekey;
+	for(i = 0; i < npage && r == 0; i++){
+		o = pa2owner(base + i*(uintptr_t)Pgsz);
+		if(o == NULL || o->state != BORROW_FREE || o->estate != 0)
+			r = Eleft;
+	}
+	for(i = -1; i <= BORROW_ENOMEM+1 && r == 0; i++)
+		if(borrow_strerror(i) == NULL || borrow_strerror(i)[0] == 0)
+			r = Etext;
+	return r;
 }
