@@ -72,14 +72,15 @@ pub fn make(quota: Quota) -> Result<*mut Proc, Error> {
     // From the last slot on: the kernel's own processes are in the first ones of its ledger.
     for slot in (first..MOST_PROCESSES).rev() {
         let admit = |world| ask(world, |ledger, _| ledger.admit_at(slot as u16, quota, Window::default()))?;
-        let Ok(keys) = admit(World::Keys) else { continue };
-        match admit(World::Frames) {
-            Ok(frames) => {
+        // First where there are fewer slots: a machine with little memory has not all of them.
+        let Ok(frames) = admit(World::Frames) else { continue };
+        match admit(World::Keys) {
+            Ok(keys) => {
                 let generations = u64::from(frames.generation()) << u32::BITS | u64::from(keys.generation());
                 MADE[slot].store(generations, Relaxed);
                 return Ok(name(slot, frames.generation()));
             }
-            Err(_) => ask(World::Keys, |ledger, effects| ledger.die(keys, effects))??,
+            Err(_) => ask(World::Frames, |ledger, effects| ledger.die(frames, effects))??,
         }
     }
     Err(Error::NoMemory)

@@ -116,6 +116,8 @@ pub fn take_for(process: ProcessId, frame: FrameNumber) -> Result<(), Error> {
     if shortage::strikes() {
         return Err(Error::NoMemory);
     }
+    // Its quota comes before whose the frame is.
+    ledger::with(|ledger| ledger.count(process, 1).map(|()| ledger.discount(process, 1)))?;
     // The kernel's first: should the process die meanwhile, only the ledger itself may make something its own.
     let taken = with_allocator(|allocator, reservation| {
         ledger::with(|ledger| ledger.count(ProcessId::KERNEL, 1))?;

@@ -13,6 +13,7 @@ use core::{
 };
 
 use steward_slab::{FreeError, Usage, class_of};
+use x86_64::instructions::interrupts::without_interrupts;
 
 use crate::shortage;
 
@@ -144,5 +145,5 @@ pub fn for_each_cache(mut see: impl FnMut(CacheRow)) {
             see(CacheRow { name: shape.name, size: shape.size, usage: cpus::usage(caches, id) });
         }
     }
-    see(CacheRow { name: "heap-runs", size: 0, usage: caches.runs() });
+    see(CacheRow { name: "heap-runs", size: 0, usage: without_interrupts(|| caches.runs()) });
 }

@@ -79,7 +79,7 @@ pub(crate) fn open(entries: &'static [Entry], frames: &Spans, room: Room) {
     });
     LEDGER.call_once(|| {
         let table = Table::new(entries, spans).expect("the allocator's stretches are in order and have entries each");
-        // Who could choose keys that come together has no way to know this.
+        // Whoever could choose keys that come together has to guess this.
         let others = Others::new(room.buckets, resources::FIRST, clock::ticks()).expect("a power of two");
         others.grow(room.more_buckets).expect("once is not too often");
         let table = table.with_others(others);
@@ -135,19 +135,23 @@ pub fn grow(loans: usize) -> Result<(), Error> {
     with(|ledger| ledger.grow(slots)).inspect_err(|_| unreachable!("the ledger grows nowhere else"))
 }
 
-/// Makes room for so many more keys that are no frames at least, for good.
+/// Makes room for so many more keys that are no frames at least, for good, unless there is.
 ///
 /// # Errors
 /// [`Error::NoMemory`] when there are no frames for that, or the ledger can have no more.
 pub(crate) fn grow_others(keys: usize) -> Result<(), Error> {
     let _growing = GROWING.lock();
-    let (buckets, has_room) = with(|ledger| {
+    let (spare, buckets, has_room) = with(|ledger| {
         let others = ledger.table().others().expect("the ledger was opened with them");
         // As many as there are: however few are asked for, the ledger can grow only so often. In the worst case each
         // of the keys comes to the end of a chain that has no room.
         let buckets = others.buckets().max(keys);
-        (buckets, others.has_room_for(buckets))
+        (others.spare_buckets(), buckets, others.has_room_for(buckets))
     });
+    // Another CPU may have seen to it.
+    if spare >= keys {
+        return Ok(());
+    }
     if !has_room {
         return Err(Error::NoMemory);
     }

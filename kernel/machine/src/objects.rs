@@ -15,6 +15,7 @@ use core::{
 use spin::Once;
 use steward_ledger::{Error, Extent, LoanId, ProcessId, Terms};
 use steward_slab::CacheId;
+use x86_64::instructions::interrupts::without_interrupts;
 
 use crate::{
     heap::{cpus, poison},
@@ -74,7 +75,11 @@ impl<T> Cache<T> {
         }
         let caches = cpus::caches()?;
         let named = || caches.named(self.name, size_of::<T>(), align_of::<T>()).ok_or(());
-        let id = *self.id.try_call_once(named).ok()?;
+        let id = match self.id.get() {
+            Some(id) => *id,
+            // A call from another CPU that came in between, and needs the same cache, would wait for ever.
+            None => *without_interrupts(|| self.id.try_call_once(named)).ok()?,
+        };
         let place = NonNull::new(cpus::take(|caches, own| caches.take(own, id, size_of::<T>()))? as *mut T)?;
         // SAFETY: the object was just handed out, with room for a `T`.
         unsafe { poison::check(place.as_ptr().cast(), size_of::<T>()) };

@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use steward_ledger::{Error, Extent, Ledger, ProcessId};
+use steward_ledger::{Error, Extent, ProcessId};
 
 use crate::{
     ledger::{self, Kernel},
@@ -132,7 +132,7 @@ impl Drop for Taken {
             return;
         }
         drop(early);
-        let given_back = ledger::with(|ledger| ledger.release(ProcessId::KERNEL, &[self.0], &mut Kernel));
+        let given_back = ledger::give_up(self.0);
         debug_assert!(given_back.is_ok(), "who took resources lends them to nobody who does not return them");
     }
 }
@@ -172,17 +172,12 @@ pub fn take(kind: Kind, first: u64, count: u64) -> Result<Taken, Error> {
 pub(crate) fn acquire(keys: Extent) -> Result<(), Error> {
     let attempt = || ledger::with(|ledger| ledger.acquire(ProcessId::KERNEL, &[keys], &mut Kernel));
     match attempt() {
-        Err(Error::NoMemory) if ledger::with(|ledger| lacks_room(ledger, keys.count)) => {
+        Err(Error::NoMemory) => {
             ledger::grow_others(keys.count)?;
             attempt()
         }
         done => done,
     }
-}
-
-/// Whether it may be for want of places that the ledger did not take so many keys.
-fn lacks_room(ledger: &Ledger<'_>, keys: usize) -> bool {
-    ledger.table().others().is_none_or(|others| others.spare_buckets() < keys)
 }
 
 /// Enters what was taken before the ledger was open. Called once, as it opens.

@@ -7,7 +7,7 @@ use spin::{Once, RelaxStrategy, mutex::Mutex};
 use crate::{PAGE_BYTES, depot::Depot, magazine::CAPACITY, page::GRANULE};
 
 /// Most pages of a slab.
-const MOST_PAGES: usize = 8;
+pub const MOST_PAGES: usize = 8;
 
 /// A cache, by its number. Whoever has one got it of the [`Caches`](crate::Caches) that it is meant for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

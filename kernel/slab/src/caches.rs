@@ -272,13 +272,15 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
         (magazine.live, magazine.asked)
     }
 
-    /// What is used of a cache of which all CPUs' parts have this sum.
+    /// What is used of a cache of which all CPUs' parts have this sum. Parts of moments that do not belong together can come
+    /// to less than nothing, which counts as nothing.
     #[must_use]
     pub fn usage_of(&self, cache: CacheId, (live, asked): (u64, u64)) -> Usage {
+        let [live, asked] = [live, asked].map(|sum| sum.cast_signed().max(0) as usize);
         Usage {
-            live: live as usize,
-            asked: asked as usize,
-            handed_out: (live as usize).wrapping_mul(self.shape(cache).size),
+            live,
+            asked,
+            handed_out: live * self.shape(cache).size,
             held: self.caches[cache.as_usize()].depot.lock().held(),
         }
     }

@@ -26,7 +26,7 @@ mod page;
 mod pages;
 mod usage;
 
-pub use cache::{CacheId, FreeError, Shape};
+pub use cache::{CacheId, FreeError, MOST_PAGES, Shape};
 pub use caches::{Caches, MOST_CACHES};
 pub use class::{CLASSES, LARGEST, class_of, class_size};
 pub use magazine::Magazines;

@@ -125,6 +125,8 @@ no_room(const Api *api, uintptr_t k, uintptr_t step)
 	CHECK(api->acquire(poor, k + 2 * step) == BORROW_OK);
 	CHECK(api->acquire(poor, k + 3 * step) == BORROW_ENOMEM);
 	CHECK(api->look(k + 3 * step)->state == BORROW_FREE);
+	/* Who may have no more hears that first, also of what has an owner. */
+	CHECK(api->acquire(poor, k) == BORROW_ENOMEM);
 	CHECK(api->transfer(p, poor, k) == BORROW_ENOMEM);
 	CHECK(api->look(k)->owner == p);
 	CHECK(api->lend_shared(p, few, k) == BORROW_OK && api->lend_shared(p, few, k) == BORROW_OK);

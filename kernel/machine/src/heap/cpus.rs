@@ -90,7 +90,8 @@ pub(crate) fn take(act: impl Fn(&Kept, &mut Magazines) -> Option<usize>) -> Opti
 fn try_again(act: &dyn Fn(&Kept, &mut Magazines) -> Option<usize>) -> Option<usize> {
     let caches = CACHES.get()?;
     all_own().for_each(|own| caches.flush(&mut own.lock().magazines));
-    caches.shrink();
+    // A call from another CPU that came in between would find locks held by what it broke into.
+    without_interrupts(|| caches.shrink());
     with(act)?
 }
 
@@ -102,5 +103,5 @@ fn all_own() -> impl Iterator<Item = &'static Lock<Own>> {
 pub(crate) fn usage(caches: &Kept, cache: CacheId) -> Usage {
     let parts = all_own().map(|own| caches.part(cache, &own.lock().magazines));
     let sum = parts.fold((0_u64, 0_u64), |sum, part| (sum.0.wrapping_add(part.0), sum.1.wrapping_add(part.1)));
-    caches.usage_of(cache, sum)
+    without_interrupts(|| caches.usage_of(cache, sum))
 }

@@ -2,13 +2,10 @@
 
 use steward_frames::{RegionKind, Request, Use};
 use steward_ledger::Extent;
-use steward_slab::{Leaf, Pages, leaves};
+use steward_slab::{Leaf, MOST_PAGES, Pages, leaves};
 
 use super::{cpus::Following, poison};
 use crate::{boot, frames, layout::PAGE_BYTES, ledger, memory};
-
-/// Slabs are no longer than so many pages; what is longer is handed out as it is.
-const LONGEST_SLAB: usize = 8;
 
 /// Frames of the kernel's. The tokens of those that it takes end with it: they go back by their numbers.
 #[derive(Debug)]
@@ -17,7 +14,7 @@ pub(crate) struct DirectMap;
 impl Pages<'static> for DirectMap {
     fn take(&self, pages: usize, alignment: usize) -> Option<usize> {
         let run = frames::take(Request::run(pages as u64, Use::Heap).aligned_to(alignment as u64)).ok()?;
-        if pages <= LONGEST_SLAB {
+        if pages <= MOST_PAGES {
             poison::fill_new(&run);
         }
         Some(memory::direct(run.range().start_address()) as usize)

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     hint::black_box,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
 };
 
 use spin::Mutex;
@@ -17,7 +17,7 @@ use crate::{
     heap_use,
     ledger::{self, Kernel},
     objects::{Cache, Object},
-    smp,
+    smp::{self, CpuIndex},
 };
 
 /// Objects that live, in the cache of that name.
@@ -79,7 +79,7 @@ fn churn(rounds: u64, seed: u64) {
 }
 
 #[ktest(cpus = 2, timeout = 60_000)]
-fn mixed_sizes_on_two_cpus_stay_apart_and_leave_nothing() {
+fn mixed_sizes_on_two_cpus_stay_apart_and_leave_no_object() {
     // What the first call of each CPU makes for good.
     smp::on_all(|_| drop(black_box(Box::new(0_u64))));
     let before = heap_use();
@@ -202,4 +202,20 @@ fn a_block_grows_in_place_within_its_class() {
     assert!(bytes.iter().zip(0..).all(|(&byte, index)| byte == index) && bytes.len() == 80);
     drop(bytes);
     assert_eq!(heap_use().allocated_bytes, before.allocated_bytes);
+}
+
+#[ktest(cpus = 2, timeout = 60_000)]
+fn calls_that_allocate_break_into_looks_at_the_heap() {
+    static IS_DONE: AtomicBool = AtomicBool::new(false);
+    let allocate = |_: CpuIndex| drop(black_box((0..40).map(|number| Box::new([number; 100])).collect::<Vec<_>>()));
+    smp::on_all(|cpu| {
+        if cpu == CpuIndex::BOOT {
+            while !IS_DONE.load(Relaxed) {
+                black_box(heap_use());
+            }
+        } else {
+            (0..500).for_each(|_| smp::on_others(allocate));
+            IS_DONE.store(true, Relaxed);
+        }
+    });
 }
