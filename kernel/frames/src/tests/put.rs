@@ -245,3 +245,16 @@ fn two_threads_that_give_back_the_same_run_do_so_once() {
     }
     assert_sound(&frames);
 }
+
+#[test]
+fn a_bit_that_a_run_stumbles_over_is_cleared() {
+    let ours = Ours::new(map(&[entry(2 * MIB, 4 * MIB, USABLE)]));
+    let frames = ours.allocator();
+    let mut cpu = frames.reservation(0).unwrap();
+    let claim = ours.entries[3].claim(|_| Ok::<(), ()>(()), || {}).unwrap();
+    let word = claim.word().with_owner(5);
+    claim.commit(word);
+    assert_eq!(frames.check().stale, 1);
+    let run = frames.take_run(&mut cpu, KERNEL_ITSELF, Request::run(8, Use::Tests)).unwrap();
+    assert_eq!((run.range().start(), frames.check().stale), (512 + 4, 0));
+}
