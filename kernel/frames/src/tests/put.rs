@@ -1,4 +1,4 @@
-use steward_ledger::Error;
+use steward_ledger::{Error, Word};
 
 use super::*;
 use crate::{FIRST_FRAME, FRAME_SIZE, FrameNumber, FrameRange, Request, Run};
@@ -24,18 +24,25 @@ impl Ours {
         FrameAllocator::take_over(&mut FrameSource::new(&self.map), &self.map, storage, Untouched).unwrap()
     }
 
+    /// Makes an entry a process's without the allocator, as the ledger can.
+    fn own(&self, index: usize, slot: u16) {
+        change(&self.entries[index], |word| word.with_owner(slot));
+    }
+
     /// Frees an entry as the ledger does when its owner dies.
     fn free(&self, index: usize) {
-        let claim = self.entries[index].claim(|_| Ok::<(), ()>(()), || {}).unwrap();
-        let word = claim.word().with_owner(0);
-        claim.commit(word);
+        self.own(index, 0);
     }
 }
 
-/// The entry of a frame, as the ledger sees it.
 fn lend(entries: &[Entry], index: usize, shared: u32) {
-    let claim = entries[index].claim(|_| Ok::<(), ()>(()), || {}).unwrap();
-    let word = claim.word().with_shared(shared);
+    change(&entries[index], |word| word.with_shared(shared));
+}
+
+/// Changes the word of an entry, as the ledger does.
+fn change(entry: &Entry, next: impl Fn(Word) -> Word) {
+    let claim = entry.claim(|_| Ok::<(), ()>(()), || {}).unwrap();
+    let word = next(claim.word());
     claim.commit(word);
 }
 
@@ -144,9 +151,7 @@ fn a_frame_that_was_acquired_without_the_allocator_and_given_up_is_found_again()
     let ours = Ours::new(map(&[entry(2 * MIB, 4 * MIB, USABLE)]));
     let frames = ours.allocator();
     let mut cpu = frames.reservation(0).unwrap();
-    let claim = ours.entries[3].claim(|_| Ok::<(), ()>(()), || {}).unwrap();
-    let word = claim.word().with_owner(5);
-    claim.commit(word);
+    ours.own(3, 5);
     // All others, so that whatever led to the frame has been found to be wrong.
     let taken = take_all(&frames, &mut cpu);
     assert_eq!(taken.len(), 511);
@@ -251,9 +256,7 @@ fn a_bit_that_a_run_stumbles_over_is_cleared() {
     let ours = Ours::new(map(&[entry(2 * MIB, 4 * MIB, USABLE)]));
     let frames = ours.allocator();
     let mut cpu = frames.reservation(0).unwrap();
-    let claim = ours.entries[3].claim(|_| Ok::<(), ()>(()), || {}).unwrap();
-    let word = claim.word().with_owner(5);
-    claim.commit(word);
+    ours.own(3, 5);
     assert_eq!(frames.check().stale, 1);
     let run = frames.take_run(&mut cpu, KERNEL_ITSELF, Request::run(8, Use::Tests)).unwrap();
     assert_eq!((run.range().start(), frames.check().stale), (512 + 4, 0));
