@@ -36,7 +36,8 @@ impl Ledger<'_> {
     }
 
     /// The first step of [`Ledger::die`], for who can do no more than so much at once. Each step takes one loan, or looks at
-    /// some thousand keys, and claims and locks nothing beyond itself.
+    /// some thousand keys of a span, or at 256 chains of [`Others`](crate::Others), however long these are; it claims and locks
+    /// nothing beyond itself.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the process does not live, or is the kernel.
