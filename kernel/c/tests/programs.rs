@@ -14,7 +14,7 @@ use steward_c::{
     register,
 };
 use steward_ledger::{
-    Account, Bucket, Effects, Entry, Error, Extent, Ledger, LoanSlot, Others, ProcessId, Quota, Span, Table, Window,
+    Account, Bucket, Entry, Error, Extent, Ledger, LoanSlot, Others, ProcessId, Quota, Span, Table, Window,
 };
 
 const FRAMES: usize = 512;
@@ -29,9 +29,6 @@ unsafe extern "C" {
     safe fn c_second(base: usize, pages: c_int) -> c_int;
 }
 
-struct Nothing;
-impl Effects for Nothing {}
-
 struct Computer {
     frames: Ledger<'static>,
     keys: Ledger<'static>,
@@ -39,15 +36,15 @@ struct Computer {
 
 impl Host for Computer {
     fn with_frames(&self, act: Act<'_>) {
-        act(&self.frames, &mut Nothing);
+        act(&self.frames, &mut ());
     }
 
     fn with_keys(&self, act: Act<'_>) {
-        act(&self.keys, &mut Nothing);
+        act(&self.keys, &mut ());
     }
 
     fn take_frame(&self, frame: usize, owner: ProcessId) -> Result<(), Error> {
-        self.frames.acquire(owner, &[Extent::one(frame)], &mut Nothing)
+        self.frames.acquire(owner, &[Extent::one(frame)], &mut ())
     }
 
     fn on_this_cpu(&self, act: &mut dyn FnMut(usize)) {
@@ -73,7 +70,7 @@ fn computer() -> &'static Computer {
     let keys = Table::new(&[], &[]).unwrap().with_others(keys);
     let computer: &'static Computer = Box::leak(Box::new(Computer { frames: ledger(frames), keys: ledger(keys) }));
     // Where kernels have their image: memory that is there and is not to be had.
-    computer.frames.acquire(ProcessId::KERNEL, &[Extent::one(FIRST)], &mut Nothing).unwrap();
+    computer.frames.acquire(ProcessId::KERNEL, &[Extent::one(FIRST)], &mut ()).unwrap();
     computer
 }
 
@@ -135,6 +132,6 @@ fn a_process_of_the_kernels_in_a_slot_that_c_had_has_no_name_and_costs_no_slot()
         // The same slot is free among the keys, and is so again when it turns out not to be among the frames.
         let other = make(quota).unwrap();
         assert_eq!((pageown_cleanup_process(other), borrow_cleanup_process(other)), (0, 0));
-        computer.frames.die(own, &mut Nothing).unwrap();
+        computer.frames.die(own, &mut ()).unwrap();
     });
 }

@@ -33,12 +33,9 @@ impl Ledger<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Account, Effects, Entry, LoanSlot, Quota, Span, Table, Terms, Window};
+    use crate::{Account, Entry, LoanSlot, Quota, Span, Table, Terms, Window};
 
     use super::*;
-
-    struct Nothing;
-    impl Effects for Nothing {}
 
     #[test]
     fn the_newest_loan_of_a_key_is_found_by_borrower_and_kind() {
@@ -50,14 +47,13 @@ mod tests {
         ledger.grow(&slots).unwrap();
         let [owner, borrower] = [0; 2].map(|_| ledger.admit(Quota::NONE, Window::default()).unwrap());
         let both = Extent { start: 2, count: 2 };
-        ledger.acquire(owner, &[Extent { start: 0, count: 4 }], &mut Nothing).unwrap();
-        let lend =
-            |keys, kind| ledger.lend(owner, borrower, &[keys], Terms::firm(kind), &mut Nothing).expect("it is free");
+        ledger.acquire(owner, &[Extent { start: 0, count: 4 }], &mut ()).unwrap();
+        let lend = |keys, kind| ledger.lend(owner, borrower, &[keys], Terms::firm(kind), &mut ()).expect("it is free");
         let shared = [0; 2].map(|_| lend(Extent::one(0), Kind::Shared));
         let mutable = lend(Extent::one(1), Kind::Mut);
         lend(both, Kind::Shared);
         assert_eq!(ledger.newest_loan(borrower, 0, Kind::Shared), Ok(shared[1]));
-        ledger.give_back(borrower, shared[1], &mut Nothing).unwrap();
+        ledger.give_back(borrower, shared[1], &mut ()).unwrap();
         assert_eq!(ledger.newest_loan(borrower, 0, Kind::Shared), Ok(shared[0]));
         assert_eq!(ledger.newest_loan(borrower, 1, Kind::Mut), Ok(mutable));
         for (key, kind) in [(0, Kind::Mut), (1, Kind::Shared), (2, Kind::Shared), (3, Kind::Shared)] {
@@ -65,7 +61,7 @@ mod tests {
         }
         assert_eq!(ledger.newest_loan(owner, 0, Kind::Shared), Err(Error::NotBorrowed));
         assert_eq!(ledger.newest_loan(borrower, 4, Kind::Shared), Err(Error::Invalid));
-        ledger.die(borrower, &mut Nothing).unwrap();
+        ledger.die(borrower, &mut ()).unwrap();
         assert_eq!(ledger.newest_loan(borrower, 0, Kind::Shared), Err(Error::Invalid));
     }
 }

@@ -13,8 +13,8 @@ use crate::{
 ///
 /// Which bucket a key belongs to depends on a seed. A bucket has room for five keys; those beyond get further buckets, in a
 /// chain, of those that [`Others::grow`] added. So there is room for five keys a bucket in all, and less where they come
-/// together by chance: with as many buckets as keys nearly every key is in the first bucket of its chain. There are as many chains as there
-/// were buckets at first: growing makes them longer.
+/// together by chance: with as many buckets as keys nearly every key is in the first bucket of its chain. There are
+/// as many chains as there were buckets at first: growing makes them longer.
 ///
 /// An entry is claimed with its chain locked, and is used without that lock: it does not move. Nothing waits while
 /// a chain is locked, so no interrupt may come in between, on that CPU, of something that uses the same keys.

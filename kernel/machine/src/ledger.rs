@@ -198,8 +198,8 @@ impl Effects for GivingUp {
 /// Gives keys of the kernel's up of which there is no token any more. Frames become free.
 ///
 /// # Errors
-/// [`Error::Borrowed`] and [`Error::NotOwner`] when one of them is lent, or not the kernel's; [`Error::Invalid`] before there is a ledger.
-/// They stay as they are then.
+/// [`Error::Borrowed`] and [`Error::NotOwner`] when one of them is lent, or not the kernel's; [`Error::Invalid`] before there is
+/// a ledger. They stay as they are then.
 pub(crate) fn give_up(keys: Extent) -> Result<(), Error> {
     let ledger = LEDGER.get().ok_or(Error::Invalid)?;
     without_interrupts(|| ledger.release(ProcessId::KERNEL, &[keys], &mut GivingUp))

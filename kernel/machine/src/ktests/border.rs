@@ -6,7 +6,7 @@ use core::{ffi::c_int, hint::black_box};
 
 use steward_c::Proc;
 use steward_harness_guest::ktest;
-use steward_ledger::{Effects, Extent, Kind, Ledger, ProcessId, Quota, Terms, Window};
+use steward_ledger::{Extent, Kind, Ledger, ProcessId, Quota, Terms, Window};
 use steward_serial::{Register, Registers, Settings, modem_control};
 use x86_64::instructions::interrupts::without_interrupts;
 
@@ -67,10 +67,6 @@ fn of_calls(costs: &mut Costs) {
     costs.of("a call, C to Rust", TIMES, || c_calls_back(called_back, TIMES as c_int));
 }
 
-/// Keys are only numbers.
-struct Nothing;
-impl Effects for Nothing {}
-
 fn process(ledger: &Ledger<'_>) -> ProcessId {
     ledger.admit(Quota::NONE, Window::default()).expect("there is room for a process")
 }
@@ -94,19 +90,19 @@ fn of_the_ledger(costs: &mut Costs) {
         let keys = [Extent::one(KEY)];
         costs.of("a key taken and given up, from Rust", TIMES, || {
             for _ in 0..TIMES {
-                ledger.acquire(p, &keys, &mut Nothing).expect("nobody has it");
-                ledger.release(p, &keys, &mut Nothing).expect("it is its own");
+                ledger.acquire(p, &keys, &mut ()).expect("nobody has it");
+                ledger.release(p, &keys, &mut ()).expect("it is its own");
             }
         });
-        ledger.acquire(p, &keys, &mut Nothing).expect("nobody has it");
+        ledger.acquire(p, &keys, &mut ()).expect("nobody has it");
         costs.of("a key lent and returned, from Rust", TIMES, || {
             for _ in 0..TIMES {
-                let loan = ledger.lend(p, q, &keys, Terms::firm(Kind::Shared), &mut Nothing).expect("it is free");
-                ledger.give_back(q, loan, &mut Nothing).expect("it is lent");
+                let loan = ledger.lend(p, q, &keys, Terms::firm(Kind::Shared), &mut ()).expect("it is free");
+                ledger.give_back(q, loan, &mut ()).expect("it is lent");
             }
         });
         for process in [p, q] {
-            ledger.die(process, &mut Nothing).expect("it lives");
+            ledger.die(process, &mut ()).expect("it lives");
         }
     })
     .expect("it is open");
