@@ -305,3 +305,60 @@ const fn secret(state: &mut u64) -> u64 {
     let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ mixed >> 31
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::{Account, Difference, Ledger, LoanSlot, ProcessId, Span, Table};
+
+    /// What an audit finds after something was done to the others of a ledger in which the kernel owns a few keys.
+    fn found(damage: impl FnOnce(&Others<'_>)) -> Vec<Difference> {
+        let entries = [const { Entry::free() }; 2];
+        let spans = [Span { keys: Extent { start: 10, count: 2 }, first: 0 }];
+        let accounts = [const { Account::new() }; 2];
+        let loans = [const { LoanSlot::new() }; 1];
+        let (heads, more) = ([const { Bucket::new() }; 2], [const { Bucket::new() }; 3]);
+        let others = Others::new(&heads, 0, 1).expect("a power of two");
+        others.grow(&more).expect("once is not too often");
+        let ledger = Ledger::new(Table::new(&entries, &spans).unwrap().with_others(others), &accounts).unwrap();
+        ledger.grow(&loans).unwrap();
+        ledger.acquire(ProcessId::KERNEL, &[Extent { start: 20, count: 16 }], &mut ()).unwrap();
+        let mut differences = Vec::new();
+        ledger.audit(|difference| differences.push(difference));
+        assert_eq!(differences, []);
+        damage(ledger.table().others().unwrap());
+        ledger.audit(|difference| differences.push(difference));
+        // How many keys the kernel owns then is not what is looked at.
+        differences.retain(|difference| !matches!(difference, Difference::Owned { .. }));
+        differences
+    }
+
+    /// The word of a key of the kernel's.
+    const KERNELS: u64 = ProcessId::KERNEL.slot() as u64;
+
+    #[test]
+    fn an_audit_finds_each_key_whose_place_is_wrong() {
+        let place = |key| Difference::Place { key };
+        let twice = found(|others| others.lock(25).take(25, KERNELS).unwrap());
+        assert_eq!(twice, [place(25), place(25)]);
+        let astray = found(|others| others.lock_chain(1 - others.chain_of(99)).take(99, KERNELS).unwrap());
+        assert!(astray.contains(&place(99)), "{astray:?}");
+        let free = found(|others| others.lock(99).take(99, 0).unwrap());
+        assert_eq!(free, [place(99)]);
+        let in_span = found(|others| others.insert(11, 1).unwrap());
+        assert!(in_span.contains(&place(11)), "{in_span:?}");
+    }
+
+    #[test]
+    fn an_audit_finds_buckets_that_are_lost_or_in_two_places() {
+        let lost = found(|others| assert!(others.spare.take().is_some()));
+        assert_eq!(lost, [Difference::Buckets { counted: 3, found: 2 }]);
+        let twice = found(|others| {
+            let linked = others.buckets.iter().find_map(|bucket| bucket.header().next());
+            others.spare.put(linked.expect("16 keys do not fit two buckets"));
+        });
+        assert!(twice.iter().any(|difference| matches!(difference, Difference::Buckets { .. })), "{twice:?}");
+    }
+}
