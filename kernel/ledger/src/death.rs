@@ -10,6 +10,8 @@ use crate::{
 const STRIDE: usize = 4096;
 /// The same for chains of keys that are in no span.
 const CHAINS: usize = 256;
+/// The same for keys of such chains: each takes a look at all of its chain.
+const CHAINED: usize = 64;
 
 /// A process's death under way: it does nothing any more and is offered nothing, but what it has is still to be taken from
 /// it, step by step.
@@ -19,8 +21,10 @@ pub struct Death {
     process: ProcessId,
     /// The first key of a span that has not been looked at.
     next: usize,
-    /// The first chain of other keys that has not been looked at.
+    /// The first chain of other keys that has not been looked at to its end.
     next_chain: usize,
+    /// The last key of it that was looked at.
+    last: Option<usize>,
 }
 
 impl Ledger<'_> {
@@ -36,8 +40,8 @@ impl Ledger<'_> {
     }
 
     /// The first step of [`Ledger::die`], for who can do no more than so much at once. Each step takes one loan, or looks at
-    /// some thousand keys of a span, or at 256 chains of [`Others`](crate::Others), however long these are; it claims and locks
-    /// nothing beyond itself.
+    /// some thousand keys of a span, or at 256 chains or 64 keys of [`Others`](crate::Others), a look at all of a chain for each
+    /// key; it claims and locks nothing beyond itself.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the process does not live, or is the kernel.
@@ -47,7 +51,7 @@ impl Ledger<'_> {
             return Err(Error::Invalid);
         }
         account.begin_dying(process)?;
-        Ok(Death { process, next: 0, next_chain: 0 })
+        Ok(Death { process, next: 0, next_chain: 0, last: None })
     }
 
     /// The next step; false after the last one.
@@ -81,14 +85,19 @@ impl Ledger<'_> {
             self.account(death.process.slot()).leave_estate();
             return false;
         };
-        let chains = death.next_chain..others.chains().min(death.next_chain + CHAINS);
-        death.next_chain = chains.end;
-        for chain in chains {
+        let (mut chains, mut keys) = (0, 0);
+        while chains < CHAINS && keys < CHAINED && death.next_chain < others.chains() {
             // In ascending order, so that none is looked at twice. A key that comes behind this is of who sees the death.
-            let mut last = None;
-            while let Some(key) = others.next_in(chain, last) {
-                self.sweep_other(death.process, key, effects);
-                last = Some(key);
+            death.last = others.next_in(death.next_chain, death.last);
+            match death.last {
+                Some(key) => {
+                    self.sweep_other(death.process, key, effects);
+                    keys += 1;
+                }
+                None => {
+                    death.next_chain += 1;
+                    chains += 1;
+                }
             }
         }
         true

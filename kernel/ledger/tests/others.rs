@@ -168,6 +168,24 @@ fn a_death_goes_through_the_others_step_by_step() {
     audit(ledger);
 }
 
+#[test]
+fn a_death_takes_no_more_steps_at_once_because_a_chain_is_long() {
+    let ledger = ledger_with_others(1, 1, 64);
+    let [a, b] = processes(ledger);
+    ledger.acquire(a, &[keys(50_000, 200)], &mut ()).unwrap();
+    ledger.acquire(b, &[keys(60_000, 20)], &mut ()).unwrap();
+    let mut death = ledger.begin_death(a).unwrap();
+    let mut left = 200;
+    while ledger.go_on(&mut death, &mut ()) {
+        let now = ledger.account_of(a).map_or(0, |account| account.owned);
+        assert!(left - now <= 64, "{} keys in one step", left - now);
+        left = now;
+        audit_dying(ledger, a);
+    }
+    assert_eq!((ledger.life(a), ledger.owned_by(b).count()), (Life::Vacant, 20));
+    audit(ledger);
+}
+
 /// What a dying process has left is counted right at each step.
 fn audit_dying(ledger: &steward_ledger::Ledger<'_>, process: ProcessId) {
     let owned = ledger.account_of(process).map_or(0, |account| account.owned);
