@@ -7,7 +7,7 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use crate::{Entry, atomic::Cell};
+use crate::{Entry, Error, Word, atomic::Cell, entry::unclaimed};
 
 /// How many keys there is room for in a bucket.
 pub(crate) const PLACES: usize = 5;
@@ -207,6 +207,19 @@ pub(crate) fn lock(room: &impl Room, mut relax: impl FnMut()) -> Header {
     }
 }
 
+/// The same for who has better to do than to wait; `None` while another one has locked it, and now and then else.
+#[inline(always)]
+fn try_lock(room: &impl Room) -> Option<Header> {
+    let cell = room.header_cell();
+    let seen = Header(cell.load(Relaxed));
+    if seen.is_locked() {
+        return None;
+    }
+    // Acquire: as in `lock`.
+    cell.exchange(seen.0, seen.0 | LOCKED, Acquire).ok()?;
+    Some(seen)
+}
+
 /// Gives the chain back, its first bucket with this header.
 #[inline(always)]
 pub(crate) fn unlock(room: &impl Room, header: Header) {
@@ -248,6 +261,52 @@ pub(crate) fn take(room: &impl Room, header: Header, place: usize, (key, tag): (
 pub(crate) fn leave(room: &impl Room, header: Header, place: usize) -> Header {
     room.word_cell(place).store(0, Relaxed);
     header.with_unused(place)
+}
+
+/// Changes the word of a key as `rule` says, if nobody is in the way and the first bucket of its chain is all that it takes.
+/// `None` if not; nothing is changed then.
+#[inline(always)]
+pub(crate) fn change(
+    head: &Bucket,
+    key: (usize, Tag),
+    rule: impl FnOnce(Word) -> Result<Word, Error>,
+) -> Option<Result<(), Error>> {
+    let header = try_lock(head)?;
+    let changed = change_locked(head, header, key, rule);
+    unlock(head, changed.and_then(Result::ok).unwrap_or(header));
+    changed.map(|changed| changed.map(drop))
+}
+
+/// What [`change`] does while the chain is locked; the header with it.
+#[inline(always)]
+fn change_locked(
+    head: &Bucket,
+    header: Header,
+    (key, tag): (usize, Tag),
+    rule: impl FnOnce(Word) -> Result<Word, Error>,
+) -> Option<Result<Header, Error>> {
+    let place = find(head, header, key, tag);
+    if place.is_none() && header.next().is_some() {
+        return None;
+    }
+    let before = place.map_or(Some(Word::default()), |place| unclaimed(head.entry(place).cell()))?;
+    let word = match rule(before) {
+        Ok(word) => word,
+        Err(error) => return Some(Err(error)),
+    };
+    Some(Ok(match place {
+        Some(place) if word == Word::default() => leave(head, header, place),
+        Some(place) => {
+            head.entry(place).settle(word);
+            header
+        }
+        None if word == Word::default() => header,
+        None => {
+            let place = header.unused_place()?;
+            head.entry(place).clear_note();
+            take(head, header, place, (key, tag), word.settled())
+        }
+    }))
 }
 
 #[cfg(test)]

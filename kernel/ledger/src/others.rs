@@ -203,6 +203,21 @@ impl<'a> Others<'a> {
         &self,
         key: usize,
         rule: impl Fn(Word) -> Result<Word, Error>,
+        relax: impl FnMut(),
+    ) -> Result<(), Error> {
+        let (number, tag) = self.place_of(key);
+        match bucket::change(&self.buckets[number], (key, tag), &rule) {
+            Some(changed) => changed,
+            None => self.change_in_chain(key, rule, relax),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn change_in_chain(
+        &self,
+        key: usize,
+        rule: impl Fn(Word) -> Result<Word, Error>,
         mut relax: impl FnMut(),
     ) -> Result<(), Error> {
         loop {
