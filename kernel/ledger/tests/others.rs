@@ -2,9 +2,9 @@
 
 mod world;
 
-use steward_ledger::{Access, Direction, Error, Extent, Kind, Life, ProcessId, State, View};
+use steward_ledger::{Access, Bucket, Direction, Error, Extent, Kind, Life, ProcessId, State, View};
 use world::{
-    MUT, Notes, OTHERS, SHARED, audit, everything, keys, ledger_with_others, processes, refused, revocable, until,
+    MUT, Notes, OTHERS, SHARED, audit, everything, keys, leak, ledger_with_others, processes, refused, revocable, until,
 };
 
 /// An I/O port, a vector, an object and a page: no two near each other.
@@ -126,6 +126,31 @@ fn chains_give_back_what_they_no_longer_need() {
         audit(ledger);
         ledger.release(a, &extent, &mut ()).unwrap();
     }
+    audit(ledger);
+}
+
+#[test]
+fn how_much_room_there_is_can_be_asked_and_is_what_there_is() {
+    let ledger = ledger_with_others(1, 1, 2);
+    let others = ledger.table().others().unwrap();
+    assert_eq!((others.first(), others.chains(), others.buckets(), others.spare_buckets()), (OTHERS, 1, 3, 2));
+    let [a] = processes(ledger);
+    ledger.acquire(a, &[keys(600, 6)], &mut ()).unwrap();
+    assert_eq!((others.buckets(), others.spare_buckets(), others.length(0)), (3, 1, 6));
+    ledger.acquire(a, &[keys(700, 9)], &mut ()).unwrap();
+    refused(ledger, Error::NoMemory, || ledger.acquire(a, &[keys(800, 1)], &mut ()));
+    // The first time was when the ledger was made. One slice of more than 65,536 counts as two.
+    let mut times = 1;
+    while others.has_room_for(1) {
+        assert!(others.has_room_for(65_536) && (times < 63) == others.has_room_for(65_537), "{times}");
+        others.grow(leak(1, Bucket::new)).unwrap();
+        times += 1;
+    }
+    assert_eq!((times, others.buckets(), others.spare_buckets()), (64, 66, 63));
+    assert_eq!(others.grow(leak(1, Bucket::new)), Err(Error::NoMemory));
+    assert_eq!(others.buckets(), 66);
+    ledger.acquire(a, &[keys(2000, 63 * 5)], &mut ()).unwrap();
+    assert_eq!((others.spare_buckets(), others.length(0)), (0, 66 * 5));
     audit(ledger);
 }
 
