@@ -2,7 +2,7 @@
 
 mod world;
 
-use steward_ledger::{Access, Bucket, Direction, Error, Extent, Kind, Life, ProcessId, State, View};
+use steward_ledger::{Access, Bucket, Direction, Error, Extent, Kind, Life, Others, ProcessId, State, View, Word};
 use world::{
     MUT, Notes, OTHERS, SHARED, audit, everything, keys, leak, ledger_with_others, processes, refused, revocable, until,
 };
@@ -127,6 +127,31 @@ fn chains_give_back_what_they_no_longer_need() {
         ledger.release(a, &extent, &mut ()).unwrap();
     }
     audit(ledger);
+}
+
+#[test]
+fn keys_have_owners_without_a_ledger_too() {
+    let (heads, more) = (leak(1, Bucket::new), leak(1, Bucket::new));
+    let others = Others::new(heads, 10, 1).unwrap();
+    others.grow(more).unwrap();
+    assert_eq!((others.insert(9, 5), others.insert(10, 5)), (Err(Error::Invalid), Ok(())));
+    assert_eq!((others.insert(10, 6), others.insert(10, 5)), (Err(Error::AlreadyOwned), Err(Error::AlreadyOwned)));
+    assert_eq!(others.get(10).map(Word::owner), Some(5));
+    assert_eq!((others.remove(10, 6), others.remove(11, 5)), (Err(Error::NotOwner), Err(Error::NotOwner)));
+    // The first bucket has four more places, and there is one behind it.
+    (11..20).for_each(|key| others.insert(key, 6).unwrap());
+    assert_eq!((others.insert(20, 6), others.length(0)), (Err(Error::NoMemory), 10));
+    assert_eq!((others.insert(12, 7), others.insert(19, 7)), (Err(Error::AlreadyOwned), Err(Error::AlreadyOwned)));
+    // One of the first bucket, whose place goes to the next, and all of the second.
+    assert_eq!((others.remove(12, 6), others.get(12), others.insert(20, 6)), (Ok(()), None, Ok(())));
+    for key in [15, 16, 17, 18, 19] {
+        assert_eq!((others.remove(key, 7), others.remove(key, 6)), (Err(Error::NotOwner), Ok(())), "{key}");
+    }
+    assert_eq!((others.spare_buckets(), others.length(0)), (1, 5));
+    for (key, owner) in [(10, 5), (11, 6), (13, 6), (14, 6), (20, 6)] {
+        assert_eq!((others.remove(key, owner), others.get(key)), (Ok(()), None), "{key}");
+    }
+    assert_eq!((others.length(0), Others::new(leak(3, Bucket::new), 0, 1).err()), (0, Some(Error::Invalid)));
 }
 
 #[test]
