@@ -354,6 +354,28 @@ mod tests {
     const KERNELS: u64 = ProcessId::KERNEL.slot() as u64;
 
     #[test]
+    fn a_key_changes_as_its_rule_says_wherever_it_lies() {
+        let (heads, more) = ([const { Bucket::new() }; 1], [const { Bucket::new() }; 1]);
+        let others = Others::new(&heads, 0, 1).expect("a power of two");
+        others.grow(&more).expect("once is not too often");
+        let change = |key, rule: fn(Word) -> Result<Word, Error>| others.change(key, rule, || unreachable!());
+        // Nobody has any key; then there is a bucket behind the first.
+        for number in [0, 5] {
+            assert_eq!(change(100, Ok), Ok(()));
+            assert_eq!(change(100, |_| Err(Error::Borrowed)), Err(Error::Borrowed));
+            assert_eq!(others.length(0), number);
+            (number..number + 5).for_each(|key| others.insert(key, 3).expect("there is room"));
+        }
+        for key in [0, 4, 5, 9] {
+            assert_eq!(change(key, |word| Ok(word.with_shared(2))), Ok(()));
+            assert_eq!(others.get(key).map(|word| (word.owner(), word.shared())), Some((3, 2)), "{key}");
+            assert_eq!(change(key, |_| Err(Error::Borrowed)), Err(Error::Borrowed));
+            assert_eq!((change(key, |_| Ok(Word::default())), others.get(key)), (Ok(()), None));
+        }
+        assert_eq!((others.length(0), others.spare_buckets()), (6, 0));
+    }
+
+    #[test]
     fn an_audit_finds_each_key_whose_place_is_wrong() {
         let place = |key| Difference::Place { key };
         let twice = found(|others| others.lock(25).take(25, KERNELS).unwrap());
