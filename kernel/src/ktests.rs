@@ -108,6 +108,16 @@ fn what_is_logged_is_in_the_log() {
 }
 
 #[ktest]
+fn a_write_to_a_freed_object_is_logged_in_debug_builds() {
+    let told = || run("log error").1.matches("memory of the heap was written to while it was free").count();
+    let before = told();
+    assert!(machine::fault::write_to_freed_object(), "what was freed last is taken first");
+    assert_eq!(told() - before, usize::from(cfg!(debug_assertions)));
+    drop(black_box(Box::new([0_u8; 96])));
+    assert_eq!(told() - before, usize::from(cfg!(debug_assertions)), "freed again, it is as it should be");
+}
+
+#[ktest]
 fn a_breakpoint_is_logged_and_execution_continues() {
     // Not caught: it is the kernel's own handling that is looked at. In the prompt's suite a catch is under way and
     // would take it, so there the test has nothing to look at.

@@ -87,6 +87,24 @@ pub extern "C" fn triple(_: u64) {
     invalid_opcode(0);
 }
 
+/// Frees an object of the heap, writes to it, and takes it again: for a test that this is told of. Whether it was the same.
+#[cfg(feature = "ktest")]
+#[must_use]
+pub fn write_to_freed_object() -> bool {
+    // No interrupt handler takes the object meanwhile.
+    interrupts::without_interrupts(|| {
+        let allocate = || alloc::vec::Vec::<u64>::with_capacity(12);
+        let object = core::hint::black_box(allocate());
+        let address = object.as_ptr().expose_provenance();
+        drop(object);
+        // SAFETY: the object lies in a slab, which stays mapped, and this CPU's magazine has it; so the heap's pattern is all
+        // that is written over.
+        unsafe { core::ptr::with_exposed_provenance_mut::<u64>(address + 16).write_volatile(7) };
+        let again = core::hint::black_box(allocate());
+        again.as_ptr().addr() == address
+    })
+}
+
 /// Runs INT `vector` for a vector that pushes no error code, as if the CPU had raised it.
 ///
 /// # Panics
