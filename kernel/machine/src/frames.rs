@@ -9,18 +9,19 @@ mod storage;
 use spin::Once;
 use steward_frames::{
     FrameAllocator, FrameRange, FrameSource, MemoryMap, MemoryUse, Needs, Owned, Refused, Request, Reservation, Run,
-    Spans, Storage, TakeError,
+    Spans, Storage, TakeError, Use,
 };
 use steward_ledger::{Entry, Error, ProcessId};
 #[cfg(feature = "ktest")]
 use x86_64::instructions::interrupts::without_interrupts;
 #[cfg(feature = "c")]
 use {
-    steward_frames::{FrameNumber, Use},
+    steward_frames::FrameNumber,
     steward_ledger::{Extent, Life},
 };
 
 use crate::{
+    heap::cpus as heap,
     ledger,
     lock::Lock,
     memory::MapError,
@@ -35,7 +36,7 @@ static EARLY: Lock<Option<FrameSource>> = Lock::new(None);
 static ALLOCATOR: Once<FrameAllocator<'static, DirectMap>> = Once::new();
 /// Each CPU's reservation, from its first use of the allocator on.
 ///
-/// Lock order: the locks of heap and page tables, then a CPU's own one of these.
+/// Lock order: the locks of page tables, then of the heap, then a CPU's own one of these.
 static RESERVATIONS: [Lock<Option<Reservation>>; MOST_CPUS] = [const { Lock::new(None) }; MOST_CPUS];
 
 /// Sets the machine's free frames.
@@ -79,7 +80,8 @@ fn with_allocator<R>(act: impl FnOnce(&FrameAllocator<'static, DirectMap>, &mut 
     Some(act(allocator, reservation))
 }
 
-/// Takes frames for the kernel from the machine's free ones. They hold whatever they held.
+/// Takes frames for the kernel from the machine's free ones, or from those that the heap keeps for later. They hold whatever
+/// they held.
 ///
 /// # Errors
 /// [`MapError::OutOfFrames`] with the allocator's reason; [`MapError::TooEarly`] before the page tables are built.
@@ -87,6 +89,25 @@ pub fn take(request: Request) -> Result<Run<Owned>, MapError> {
     if shortage::strikes() {
         return Err(MapError::OutOfFrames(TakeError::OutOfFrames));
     }
+    match take_free(request) {
+        Err(MapError::OutOfFrames(TakeError::OutOfFrames | TakeError::TooFragmented))
+            if heap::give_up_spare(request.frames()) =>
+        {
+            take_free(request)
+        }
+        done => done,
+    }
+}
+
+/// The same for the heap, which has its locks: it must give up what it keeps by itself.
+///
+/// # Errors
+/// As [`take`].
+pub(crate) fn take_for_heap(request: Request) -> Result<Run<Owned>, MapError> {
+    if shortage::strikes() { Err(MapError::OutOfFrames(TakeError::OutOfFrames)) } else { take_free(request) }
+}
+
+fn take_free(request: Request) -> Result<Run<Owned>, MapError> {
     let taken = with_allocator(|allocator, reservation| {
         let count = u32::try_from(request.frames()).map_err(|_| TakeError::OutOfFrames)?;
         // Counted before any entry names the kernel, as the ledger asks.
@@ -104,7 +125,8 @@ pub fn take(request: Request) -> Result<Run<Owned>, MapError> {
     }
 }
 
-/// Takes this frame for a process, zeroed, if it is free.
+/// Takes this frame for a process, zeroed, if it is free. One that the heap keeps for later is not: who names a frame is told
+/// whose it is, and cannot have the heap give up what it keeps.
 ///
 /// # Errors
 /// Those of [`steward_ledger::Ledger::acquire`].
@@ -153,6 +175,13 @@ pub fn give_back(run: Run<Owned>) -> Result<(), Refused> {
 pub(crate) fn put_freed(frames: FrameRange) {
     let put = with_allocator(|allocator, reservation| allocator.put_freed(reservation, frames));
     debug_assert!(put.is_some(), "processes come after the allocator");
+}
+
+/// Whether so many frames, anywhere, would be free if the heap gave all back that it has.
+pub(crate) fn could_be_free(frames: u64) -> bool {
+    let bytes = |memory: &MemoryUse, row| memory.bytes(row).unwrap_or(0);
+    let most = memory_use().map_or(0, |memory| bytes(&memory, "free") + bytes(&memory, Use::Heap.name()));
+    frames <= most / steward_frames::FRAME_SIZE
 }
 
 /// Where every byte of the machine's memory went; `None` before the page tables are built.

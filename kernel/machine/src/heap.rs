@@ -24,9 +24,9 @@ struct Heap;
 fn take(layout: Layout) -> Option<*mut u8> {
     let (bytes, alignment) = (layout.size(), layout.align());
     let Some(class) = class_of(bytes, alignment) else {
-        return cpus::take(|caches, _| caches.take_run(bytes, alignment)).map(|address| address as *mut u8);
+        return cpus::take(bytes, |caches, _| caches.take_run(bytes, alignment)).map(|address| address as *mut u8);
     };
-    let address = cpus::take(|caches, own| caches.take(own, caches.class(class), bytes))?;
+    let address = cpus::take(bytes, |caches, own| caches.take(own, caches.class(class), bytes))?;
     let object = address as *mut u8;
     // SAFETY: the caches have just handed the object out, which has room for so many bytes.
     unsafe { poison::check(object, bytes) };

@@ -34,7 +34,7 @@ static SPANS: Once<heapless::Vec<Span, MOST_SPANS>> = Once::new();
 static LEDGER: Once<Ledger<'static>> = Once::new();
 /// Held while room is added.
 ///
-/// Lock order: before those of [`frames`].
+/// Lock order: before those of the heap and of [`frames`].
 static GROWING: Lock<()> = Lock::new(());
 /// Time for deadlines.
 static CLOCK: Once<Clock> = Once::new();

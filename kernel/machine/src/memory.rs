@@ -32,8 +32,8 @@ use crate::{
 pub(crate) type TablesInForce = OffsetPageTable<'static>;
 /// The page tables in force.
 ///
-/// Lock order: the heap's lock or this one, then [`NEXT_DEVICE`], then those of [`frames`]. All of them are held with
-/// interrupts off, so that interrupt handlers may take them.
+/// Lock order: this one, then [`NEXT_DEVICE`], then those of the heap, then those of [`frames`]. All of them are held with
+/// interrupts off, so that interrupt handlers may take them. The heap needs no page tables, as the direct map shows all of it.
 static TABLES: Lock<Option<TablesInForce>> = Lock::new(None);
 /// First free address of the device window.
 static NEXT_DEVICE: Lock<u64> = Lock::new(DEVICES);

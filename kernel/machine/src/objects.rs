@@ -80,7 +80,8 @@ impl<T> Cache<T> {
             // A call from another CPU that came in between, and needs the same cache, would wait for ever.
             None => *without_interrupts(|| self.id.try_call_once(named)).ok()?,
         };
-        let place = NonNull::new(cpus::take(|caches, own| caches.take(own, id, size_of::<T>()))? as *mut T)?;
+        let place =
+            NonNull::new(cpus::take(size_of::<T>(), |caches, own| caches.take(own, id, size_of::<T>()))? as *mut T)?;
         // SAFETY: the object was just handed out, with room for a `T`.
         unsafe { poison::check(place.as_ptr().cast(), size_of::<T>()) };
         Some(place)

@@ -6,6 +6,8 @@ use x86_64::instructions::interrupts::without_interrupts;
 
 use super::pages::{DirectMap, all_leaves};
 use crate::{
+    frames,
+    layout::PAGE_BYTES,
     lock::Lock,
     memory,
     smp::{self, MOST_CPUS},
@@ -27,7 +29,7 @@ static CACHES: Once<Kept> = Once::new();
 
 /// A CPU's part of the heap, from its first allocation on.
 ///
-/// Lock order: a CPU's own part, then the caches, then page tables and frames. Nobody holds two CPUs' parts.
+/// Lock order: page tables, then a CPU's own part, then the caches, then frames. Nobody holds two CPUs' parts.
 type Part = Once<&'static Lock<Own>>;
 /// Not in what each CPU has of its own (`smp`): that is all zeros, which the image's file has no room for, and this is not.
 static PARTS: [Part; MOST_CPUS] = [const { Part::new() }; MOST_CPUS];
@@ -77,22 +79,28 @@ pub(crate) fn with<R>(act: impl FnOnce(&'static Kept, &mut Magazines) -> R) -> O
     Some(act(caches, magazines))
 }
 
-/// Runs `act`; if that finds no memory, once again when all that the heap keeps for later is given back.
+/// Runs `act`, which looks for that many bytes; if it finds none, once again when all that the heap keeps for later is given back.
 #[inline(always)]
-pub(crate) fn take(act: impl Fn(&Kept, &mut Magazines) -> Option<usize>) -> Option<usize> {
+pub(crate) fn take(bytes: usize, act: impl Fn(&Kept, &mut Magazines) -> Option<usize>) -> Option<usize> {
     match with(&act) {
         Some(Some(address)) => Some(address),
-        _ => try_again(&act),
+        _ => try_again(bytes, &act),
     }
 }
 
 #[cold]
-fn try_again(act: &dyn Fn(&Kept, &mut Magazines) -> Option<usize>) -> Option<usize> {
-    let caches = CACHES.get()?;
+fn try_again(bytes: usize, act: &dyn Fn(&Kept, &mut Magazines) -> Option<usize>) -> Option<usize> {
+    if give_up_spare((bytes as u64).div_ceil(PAGE_BYTES)) { with(act)? } else { None }
+}
+
+/// Gives all back that the heap keeps for later, on all CPUs, for somebody who found too few of so many frames. `false`, and
+/// nothing is given up, if there could not be so many all the same. The caller holds no lock of the heap's or the frames'.
+pub(crate) fn give_up_spare(frames: u64) -> bool {
+    let Some(caches) = CACHES.get().filter(|_| frames::could_be_free(frames)) else { return false };
     all_own().for_each(|own| caches.flush(&mut own.lock().magazines));
     // A call from another CPU that came in between would find locks held by what it broke into.
     without_interrupts(|| caches.shrink());
-    with(act)?
+    true
 }
 
 fn all_own() -> impl Iterator<Item = &'static Lock<Own>> {

@@ -13,7 +13,7 @@ pub(crate) struct DirectMap;
 
 impl Pages<'static> for DirectMap {
     fn take(&self, pages: usize, alignment: usize) -> Option<usize> {
-        let run = frames::take(Request::run(pages as u64, Use::Heap).aligned_to(alignment as u64)).ok()?;
+        let run = frames::take_for_heap(Request::run(pages as u64, Use::Heap).aligned_to(alignment as u64)).ok()?;
         if pages <= MOST_PAGES {
             poison::fill_new(&run);
         }
@@ -27,7 +27,7 @@ impl Pages<'static> for DirectMap {
 
     fn table<T: Sync>(&self, count: usize, make: fn() -> T) -> Option<&'static [T]> {
         let pages = ((count * size_of::<T>()) as u64).div_ceil(PAGE_BYTES).max(1);
-        let run = frames::take(Request::run(pages, Use::Heap)).ok()?;
+        let run = frames::take_for_heap(Request::run(pages, Use::Heap)).ok()?;
         Some(frames::fill(run, count, make))
     }
 }

@@ -7,17 +7,21 @@ use core::{
 };
 
 use spin::Mutex;
+use steward_frames::{Owned, Request, Run, Use};
 use steward_harness_guest::ktest;
 use steward_ledger::{Error, Kind, Quota, State, Terms, Window};
 use steward_slab::{FreeError, class_of};
 
 use crate::{
-    for_each_cache,
+    for_each_cache, frames,
     heap::cpus,
     heap_use,
+    layout::PAGE_BYTES,
     ledger::{self, Kernel},
+    memory,
     objects::{Cache, Object},
     smp::{self, CpuIndex},
+    stack::Stack,
 };
 
 /// Objects that live, in the cache of that name.
@@ -102,6 +106,53 @@ fn memory_that_is_freed_goes_back_to_the_machine() {
     drop(blocks);
     drop(run);
     assert!(heap_use().claimed_bytes <= before + (256 << 10), "{before} {:?}", heap_use());
+}
+
+#[ktest]
+fn a_request_that_nothing_could_meet_costs_nobody_what_the_heap_keeps() {
+    drop(black_box(Vec::<u8>::with_capacity(64 << 10)));
+    let before = heap_use();
+    let runs = cpus::caches().expect("the heap is there").runs();
+    assert!(runs.held >= runs.handed_out + (64 << 10), "a run is kept: {runs:?}");
+    for bytes in [1 << 45, isize::MAX as usize] {
+        Vec::<u8>::new().try_reserve_exact(bytes).expect_err("no machine has so much");
+        frames::take(Request::run(bytes as u64 / PAGE_BYTES, Use::Tests)).expect_err("nor so many frames");
+    }
+    assert_eq!(heap_use(), before);
+}
+
+/// Takes all frames that there are.
+fn take_all(taken: &mut Vec<Run<Owned>>) {
+    let mut count = 1 << 18;
+    while count > 0 {
+        match frames::take(Request::run(count, Use::Tests)) {
+            Ok(run) => taken.push(run),
+            Err(_) => count /= 2,
+        }
+    }
+    assert_eq!(frames::memory_use().and_then(|memory| memory.bytes("free")), Some(0));
+}
+
+#[ktest(timeout = 60_000)]
+fn frames_that_the_heap_keeps_are_there_when_all_others_are_taken() {
+    let mut blocks: Vec<Vec<u8>> = (0..8).map(|_| Vec::with_capacity(128 << 10)).collect();
+    let mut taken = Vec::with_capacity(8192);
+    let mut take_all_but_kept = |blocks: Vec<Vec<u8>>| {
+        take_all(&mut taken);
+        let kept = blocks.len() * (128 << 10);
+        drop(blocks);
+        let runs = cpus::caches().expect("the heap is there").runs();
+        assert!(runs.held >= runs.handed_out + kept, "they are kept: {runs:?}");
+    };
+    take_all_but_kept(blocks.split_off(4));
+    let stack = Stack::new(128 << 10).expect("the heap does without them");
+    take_all_but_kept(blocks);
+    // It takes page tables, with the lock of those held. Nobody goes there.
+    const NOWHERE: u64 = 1 << 39;
+    memory::map_identity(NOWHERE).expect("and without these");
+    memory::unmap(NOWHERE, 1).expect("it was just mapped");
+    taken.into_iter().for_each(|run| frames::give_back(run).expect("nobody has borrowed it"));
+    stack.give_back().expect("it is as it was made");
 }
 
 #[ktest]
