@@ -144,7 +144,7 @@ impl Depot {
         self.pages += pages;
     }
 
-    /// Gives empty slabs back, all but so many, or until one is not taken back.
+    /// Gives empty slabs back, all but so many. Those that are not taken back stay.
     pub(crate) fn give_up<'a, R: RelaxStrategy>(
         &mut self,
         map: &Map<'a, R>,
@@ -153,10 +153,12 @@ impl Depot {
         cache: u8,
         kept: usize,
     ) {
-        while self.empty.length > kept {
-            let Some(number) = self.empty.first() else { break };
+        let mut next = self.empty.first;
+        while next != NONE && self.empty.length > kept {
+            let number = next as usize;
             let slab = map.known(number);
             let (_, pages) = slab_of(number, slab);
+            next = slab.next.load(Relaxed);
             self.empty.remove(map, slab);
             self.pages -= pages;
             for page in number..number + pages {
@@ -165,8 +167,8 @@ impl Depot {
                 map.known(page).clear();
             }
             if !source.give(map.address(number), pages) {
+                // In front, where this has been already, and who needs a slab looks first.
                 self.add(map, shape, cache, map.address(number), pages);
-                break;
             }
         }
     }

@@ -166,3 +166,31 @@ fn pages_that_are_not_taken_back_stay_held() {
     assert_eq!(caches.put(&mut own, cache, object, 16, || ()), Err(FreeError::AlreadyFree));
     caches.take(&mut own, cache, 16).unwrap();
 }
+
+#[test]
+fn one_slab_that_is_not_taken_back_keeps_no_other() {
+    let memory = Memory::new();
+    let caches = caches(&memory);
+    let mut own = Magazines::new();
+    let cache = caches.class(0);
+    // Three slabs of a page. Wherever the lent one is among them, the two others go.
+    for nth in 0..3 {
+        let taken: Vec<usize> = (0..3 * 256).map(|_| caches.take(&mut own, cache, 16).unwrap()).collect();
+        let pages: Vec<usize> =
+            taken.iter().map(|address| address & !(PAGE_BYTES - 1)).collect::<BTreeSet<_>>().into_iter().collect();
+        assert_eq!(pages.len(), 3);
+        memory.lent.store(pages[nth], Relaxed);
+        for address in taken {
+            caches.put(&mut own, cache, address, 16, || ()).unwrap();
+        }
+        assert_eq!(
+            (kept(&caches, &memory, std::slice::from_mut(&mut own)), caches.usage(cache, [&own]).held),
+            (1, PAGE_BYTES)
+        );
+        let again = caches.take(&mut own, cache, 16).unwrap();
+        assert_eq!(again & !(PAGE_BYTES - 1), pages[nth], "it is of use still");
+        caches.put(&mut own, cache, again, 16, || ()).unwrap();
+        memory.lent.store(0, Relaxed);
+        assert_eq!(kept(&caches, &memory, std::slice::from_mut(&mut own)), 0);
+    }
+}

@@ -24,13 +24,21 @@ pub struct Memory {
     pub longest: AtomicUsize,
     /// Whether it takes nothing back.
     pub keeps: AtomicBool,
+    /// Address of a page that it does not take back.
+    pub lent: AtomicUsize,
 }
 
 impl Memory {
     /// With all pages free.
     pub fn new() -> Self {
         let most = || AtomicUsize::new(usize::MAX);
-        Self { out: Mutex::default(), left: most(), longest: most(), keeps: AtomicBool::new(false) }
+        Self {
+            out: Mutex::default(),
+            left: most(),
+            longest: most(),
+            keeps: AtomicBool::new(false),
+            lent: AtomicUsize::new(0),
+        }
     }
 
     fn pages(&self) -> MutexGuard<'_, BTreeSet<usize>> {
@@ -65,7 +73,8 @@ impl<'a> Pages<'a> for &'a Memory {
     }
 
     fn give(&self, address: usize, pages: usize) -> bool {
-        if self.keeps.load(Relaxed) {
+        let lent = self.lent.load(Relaxed);
+        if self.keeps.load(Relaxed) || (address..address + pages * PAGE_BYTES).contains(&lent) {
             return false;
         }
         let first = (address - BASE) / PAGE_BYTES;
