@@ -6,7 +6,8 @@ use spin::{RelaxStrategy, mutex::Mutex};
 
 use crate::{Caches, FreeError, PAGE_BYTES, Pages, Usage, page::Identity, pages::REACH};
 
-/// Most runs that are kept for the next who wants as many pages.
+/// Most runs that are kept for the next who wants as many pages. What is freed last takes the place of what has been kept
+/// longest: sizes that nobody asks for any more keep none from the runs of those that are in use now.
 const MOST_KEPT: usize = 8;
 /// Longest run that is kept.
 const LONGEST_KEPT: usize = 32;
@@ -19,8 +20,27 @@ pub(crate) struct Runs<R> {
     pages: AtomicU64,
     /// Pages that nobody uses: those of runs that are kept, or could not be given back.
     unused: AtomicU64,
-    /// Address and pages of each run that is kept; no pages where there is none.
-    kept: Mutex<[(usize, usize); MOST_KEPT], R>,
+    kept: Mutex<KeptRuns, R>,
+}
+
+/// Runs that are kept.
+#[derive(Debug)]
+struct KeptRuns {
+    /// Address and pages of each, the one that has been kept longest first.
+    runs: [(usize, usize); MOST_KEPT],
+    /// How many there are.
+    count: usize,
+}
+
+impl KeptRuns {
+    const fn new() -> Self {
+        Self { runs: [(0, 0); MOST_KEPT], count: 0 }
+    }
+
+    fn remove(&mut self, index: usize) {
+        self.runs.copy_within(index + 1..self.count, index);
+        self.count -= 1;
+    }
 }
 
 impl<R: RelaxStrategy> Runs<R> {
@@ -30,20 +50,26 @@ impl<R: RelaxStrategy> Runs<R> {
             asked: AtomicU64::new(0),
             pages: AtomicU64::new(0),
             unused: AtomicU64::new(0),
-            kept: Mutex::new([(0, 0); MOST_KEPT]),
+            kept: Mutex::new(KeptRuns::new()),
         }
     }
 
-    /// Keeps a run; `false` when it is too long, or as many are kept as can be.
-    fn keep(&self, address: usize, pages: usize) -> bool {
+    /// Keeps a run. Gives one that is to go for that, if there is one: its address and pages.
+    fn keep(&self, address: usize, pages: usize) -> Option<(usize, usize)> {
         if pages > LONGEST_KEPT {
-            return false;
+            return Some((address, pages));
         }
         let mut kept = self.kept.lock();
-        let Some(place) = kept.iter_mut().find(|(_, pages)| *pages == 0) else { return false };
-        *place = (address, pages);
-        self.unused.fetch_add(pages as u64, Relaxed);
-        true
+        let mut oldest = None;
+        if kept.count == MOST_KEPT {
+            oldest = Some(kept.runs[0]);
+            kept.remove(0);
+        }
+        let last = kept.count;
+        kept.runs[last] = (address, pages);
+        kept.count += 1;
+        self.unused.fetch_add((pages as u64).wrapping_sub(oldest.map_or(0, |(_, pages)| pages as u64)), Relaxed);
+        oldest
     }
 
     /// A run that was kept, of so many pages at a multiple of so many bytes.
@@ -52,10 +78,12 @@ impl<R: RelaxStrategy> Runs<R> {
             return None;
         }
         let mut kept = self.kept.lock();
-        let place = kept.iter_mut().find(|(address, its)| *its == pages && address.is_multiple_of(alignment))?;
-        place.1 = 0;
+        let fits = |(address, its): &(usize, usize)| *its == pages && address.is_multiple_of(alignment);
+        let index = kept.runs[..kept.count].iter().rposition(fits)?;
+        let (address, _) = kept.runs[index];
+        kept.remove(index);
         self.unused.fetch_sub(pages as u64, Relaxed);
-        Some(place.0)
+        Some(address)
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -118,16 +146,16 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
         self.runs.live.fetch_sub(1, Relaxed);
         self.runs.asked.fetch_sub(bytes as u64, Relaxed);
         self.runs.pages.fetch_sub(u64::from(pages), Relaxed);
-        if !self.runs.keep(address, pages as usize) {
-            self.strand(address, pages as usize);
+        if let Some((address, pages)) = self.runs.keep(address, pages as usize) {
+            self.strand(address, pages);
         }
         Ok(())
     }
 
     /// Gives back the runs that are kept.
     pub(crate) fn give_up_runs(&self) {
-        let kept = core::mem::replace(&mut *self.runs.kept.lock(), [(0, 0); MOST_KEPT]);
-        for (address, pages) in kept.into_iter().filter(|(_, pages)| *pages > 0) {
+        let kept = core::mem::replace(&mut *self.runs.kept.lock(), KeptRuns::new());
+        for &(address, pages) in &kept.runs[..kept.count] {
             self.runs.unused.fetch_sub(pages as u64, Relaxed);
             self.strand(address, pages);
         }

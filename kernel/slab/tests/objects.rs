@@ -194,3 +194,33 @@ fn one_slab_that_is_not_taken_back_keeps_no_other() {
         assert_eq!(kept(&caches, &memory, std::slice::from_mut(&mut own)), 0);
     }
 }
+
+#[test]
+fn runs_of_sizes_that_nobody_wants_any_more_give_way_to_others() {
+    let memory = Memory::new();
+    let caches = caches(&memory);
+    // More than are kept, each of another size.
+    let runs: Vec<(usize, usize)> =
+        (2..14).map(|pages| pages * PAGE_BYTES).map(|bytes| (caches.take_run(bytes, 1).unwrap(), bytes)).collect();
+    for &(address, bytes) in &runs {
+        caches.put_run(address, bytes).unwrap();
+    }
+    let before = (caches.runs().held, memory.out());
+    assert_eq!(before, ((6..14).sum::<usize>() * PAGE_BYTES, (6..14).sum()), "the last eight are kept");
+    // Who takes and frees one size gets the same run, and asks nobody for memory.
+    let bytes = 20 * PAGE_BYTES;
+    let first = caches.take_run(bytes, 1).unwrap();
+    caches.put_run(first, bytes).unwrap();
+    memory.left.store(0, Relaxed);
+    for _ in 0..10 {
+        assert_eq!(caches.take_run(bytes, 1), Some(first));
+        caches.put_run(first, bytes).unwrap();
+    }
+    assert_eq!(
+        caches.take_run(13 * PAGE_BYTES, 1).map(|run| run == runs[11].0),
+        Some(true),
+        "nor were others given up for it"
+    );
+    caches.put_run(runs[11].0, 13 * PAGE_BYTES).unwrap();
+    assert_eq!(kept(&caches, &memory, &mut []), 0);
+}
