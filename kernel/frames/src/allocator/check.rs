@@ -58,5 +58,5 @@ impl<C: Contents> FrameAllocator<'_, C> {
 }
 
 fn is_counted(note: Note) -> bool {
-    matches!(note.purpose(), Purpose::Of(_) | Purpose::Unlisted)
+    matches!(note.purpose(), Purpose::Of(_))
 }

@@ -11,7 +11,9 @@ use super::{
     spans::{AREA_WORDS, Span, Spans, WORD_FRAMES, low_bits},
     tracking::{self, Note},
 };
-use crate::{Contents, FrameNumber, FrameRange, FrameSource, MemoryMap, RegionKind, request::FOUR_GIB};
+use crate::{
+    Contents, FrameNumber, FrameRange, FrameSource, MemoryMap, RegionKind, Use, accounting::Taken, request::FOUR_GIB,
+};
 
 /// How much memory an allocator needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,26 +104,24 @@ impl<'a, C: Contents> FrameAllocator<'a, C> {
     /// Sets the bits of the free frames, and the entries of all others.
     fn track(&self, source: &FrameSource, map: &MemoryMap) {
         let kernel = ProcessId::KERNEL.slot();
+        let mut purposes = Purposes::of(source);
         for span in self.spans.iter() {
             let mut end_before = span.range.start();
             let free = source.free.iter().map(|range| range.within(span.range)).filter(|range| !range.is_empty());
             let behind = FrameRange::new(span.range.end(), span.range.end()).expect("the range is empty");
             for free in free.chain([behind]) {
                 for number in end_before..free.start() {
-                    let note = match map.kind_of(FrameNumber::known(number)) {
-                        Some(RegionKind::Usable) => Note::UNLISTED,
-                        Some(RegionKind::BootloaderReclaimable) if source.reclaimed => Note::UNLISTED,
-                        _ => Note::FIXED,
+                    let frame = FrameNumber::known(number);
+                    let usage = match map.kind_of(frame) {
+                        Some(RegionKind::Usable) => purposes.find(frame),
+                        Some(RegionKind::BootloaderReclaimable) if source.reclaimed => purposes.find(frame),
+                        _ => None,
                     };
+                    let note = usage.map_or(Note::FIXED, |usage| Note::taken(usage, 0));
                     tracking::set(&self.entries[span.place(number).entry], kernel, note, || self.contents.relax());
                 }
                 for_each_word(span, free, |word, bits| self.bitmap.put(word, bits));
                 end_before = free.end();
-            }
-        }
-        for (range, usage) in &source.listed {
-            for place in range.iter().filter_map(|frame| self.spans.place(frame.as_u64())) {
-                tracking::set(&self.entries[place.entry], kernel, Note::taken(*usage, 0), || self.contents.relax());
             }
         }
     }
@@ -150,6 +150,32 @@ impl<'a, C: Contents> FrameAllocator<'a, C> {
             self.bitmap.reserved.remove(reservation.word / AREA_WORDS);
         }
         slot.let_go();
+    }
+}
+
+/// What frames were taken for that a source has handed out.
+struct Purposes<'s> {
+    source: &'s FrameSource,
+    /// Frames of each use that are not listed.
+    unlisted: Taken,
+}
+
+impl<'s> Purposes<'s> {
+    fn of(source: &'s FrameSource) -> Self {
+        let mut unlisted = source.taken;
+        source.listed.iter().for_each(|(range, usage)| unlisted.remove(*usage, range.count()));
+        Self { source, unlisted }
+    }
+
+    /// A use for a frame: its own if that is listed, otherwise one that not all frames of have been found. So as many frames have a
+    /// use as were taken for it, and whatever comes back is counted. `None` if the frame was not taken.
+    fn find(&mut self, frame: FrameNumber) -> Option<Use> {
+        if let Some((_, usage)) = self.source.listed.iter().find(|(range, _)| range.contains(frame)) {
+            return Some(*usage);
+        }
+        let usage = Use::ALL.into_iter().find(|&usage| self.unlisted.frames(usage) > 0)?;
+        self.unlisted.remove(usage, 1);
+        Some(usage)
     }
 }
 

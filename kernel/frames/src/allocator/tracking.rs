@@ -68,8 +68,6 @@ pub(crate) enum Purpose {
     None,
     /// What it was taken for.
     Of(Use),
-    /// It was taken early in the boot; its token alone knows what for.
-    Unlisted,
     /// It is no frame to be had: the kernel's image, the boot loader's memory, and so on.
     Fixed,
 }
@@ -97,7 +95,6 @@ impl Note {
         Self((usage as u64 + 1) << USE_SHIFT | (order as u64) << ORDER_SHIFT)
     }
 
-    pub(crate) const UNLISTED: Self = Self(0xe << USE_SHIFT);
     pub(crate) const FIXED: Self = Self(FIELD << USE_SHIFT);
 
     /// The note of a free frame that holds that.
@@ -108,7 +105,6 @@ impl Note {
     pub(crate) fn purpose(self) -> Purpose {
         match self.0 >> USE_SHIFT & FIELD {
             0 => Purpose::None,
-            0xe => Purpose::Unlisted,
             0xf => Purpose::Fixed,
             number => Use::ALL.get(number as usize - 1).map_or(Purpose::None, |&usage| Purpose::Of(usage)),
         }
@@ -134,7 +130,7 @@ impl Note {
     }
 }
 
-const _: () = assert!(Use::ALL.len() < 0xe);
+const _: () = assert!(Use::ALL.len() < 0xf);
 
 /// Makes a free frame `owner`'s. Gives the note that it had.
 #[inline]
@@ -221,10 +217,14 @@ fn any(_: Word) -> Result<(), Infallible> {
     Ok(())
 }
 
-/// Empties a frame that the ledger has freed. Gives the note that it had; `None` when somebody owns it.
+/// Empties a frame that the ledger has freed. Gives the note that it had; `None` when somebody owns it, or it is no frame to be
+/// had, which then stays as it is.
 pub(crate) fn freed(entry: &Entry, empty: impl FnOnce() -> Note, relax: impl FnMut()) -> Option<Note> {
     let claim = entry.claim(is_free, relax).ok()?;
     let note = Note(claim.note());
+    if note.purpose() == Purpose::Fixed {
+        return None;
+    }
     claim.set_note(empty().0);
     Some(note)
 }
@@ -276,7 +276,7 @@ mod tests {
         for holds in [Holds::Anything, Holds::Zeroes, Holds::Poison] {
             assert_eq!((Note::free(holds).purpose(), Note::free(holds).holds()), (Purpose::None, holds));
         }
-        assert_eq!((Note::UNLISTED.purpose(), Note::FIXED.purpose()), (Purpose::Unlisted, Purpose::Fixed));
+        assert_eq!(Note::FIXED.purpose(), Purpose::Fixed);
     }
 
     #[test]
@@ -310,9 +310,7 @@ mod tests {
     fn frames_leave_unless_they_are_fixed_or_in_use() {
         let entry = Entry::free();
         let free = || Note::free(Holds::Anything);
-        for (note, may_leave) in
-            [(Note::FIXED, false), (Note::UNLISTED, true), (Note::taken(Use::Heap, 0), true), (free(), true)]
-        {
+        for (note, may_leave) in [(Note::FIXED, false), (Note::taken(Use::Heap, 0), true), (free(), true)] {
             let expected = if may_leave { Ok(()) } else { Err(Error::NotOwner) };
             set(&entry, KERNEL, note, alone);
             assert_eq!(depart(&entry, KERNEL, alone), expected);

@@ -147,6 +147,17 @@ fn frames_that_the_ledger_freed_come_back_once() {
 }
 
 #[test]
+fn a_frame_of_the_kernels_image_is_never_handed_out_even_if_the_ledger_freed_it() {
+    let ours = Ours::new(map(&[entry(2 * MIB, 3 * MIB, KERNEL), entry(3 * MIB, 4 * MIB, USABLE)]));
+    let frames = ours.allocator();
+    let mut cpu = frames.reservation(0).unwrap();
+    ours.free(7);
+    frames.put_freed(&mut cpu, FrameRange::new(512, 512 + 256).unwrap());
+    assert_eq!(frames.free_frames(), 256);
+    assert_eq!((take_all(&frames, &mut cpu).len(), frames.free_frames()), (256, 0));
+}
+
+#[test]
 fn a_frame_that_was_acquired_without_the_allocator_and_given_up_is_found_again() {
     let ours = Ours::new(map(&[entry(2 * MIB, 4 * MIB, USABLE)]));
     let frames = ours.allocator();

@@ -1,6 +1,6 @@
 use super::machines::EMULATED;
 use super::*;
-use crate::{RegionKind, Request, Zone};
+use crate::{FIRST_FRAME, RegionKind, Request, Zone};
 
 #[test]
 fn what_was_taken_before_is_tracked_and_can_be_given_back() {
@@ -35,6 +35,32 @@ fn early_frames_beyond_what_the_source_can_list_come_back_by_their_tokens() {
     let account = frames.memory_use();
     assert!(Use::ALL.iter().all(|usage| account.bytes(usage.name()) == Some(0)), "{account:?}");
     assert_sound(&frames);
+}
+
+#[test]
+fn early_frames_that_the_ledger_frees_are_counted_even_if_the_source_could_not_list_them() {
+    let map = plain(4);
+    let mut source = FrameSource::new(&map);
+    let uses = [Use::Heap, Use::PageTables];
+    let runs: Vec<_> = (0..200).map(|n| source.take_run(Request::one(uses[n % 2])).unwrap()).collect();
+    let free = source.free_frames();
+    let entries: Vec<_> = (0..768).map(|_| Entry::free()).collect();
+    let words: Vec<_> = (0..Needs::of(&Spans::of(&map), 1).words).map(|_| AtomicU64::new(0)).collect();
+    let storage = Storage { entries: &entries, words: &words, slots: &[CpuSlot::new()] };
+    let frames = FrameAllocator::take_over(&mut source, &map, storage, Untouched).unwrap();
+    let mut cpu = frames.reservation(0).unwrap();
+    assert_eq!((frames.free_frames(), frames.check().taken), (free, 200));
+    // The heap has no tokens of its frames, and gives them back by their numbers.
+    for run in runs.iter().step_by(2) {
+        let claim = entries[(run.range().start() - FIRST_FRAME) as usize].claim(|_| Ok::<(), ()>(()), || {}).unwrap();
+        let word = claim.word().with_owner(0);
+        claim.commit(word);
+        frames.put_freed(&mut cpu, run.range());
+    }
+    let found = frames.check();
+    assert_eq!((frames.free_frames(), found.free, found.lost, found.taken), (free + 100, free + 100, 0, 100));
+    assert_eq!(take_all(&frames, &mut cpu).len() as u64, free + 100);
+    assert_eq!(frames.free_frames(), 0);
 }
 
 #[test]
