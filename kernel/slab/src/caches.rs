@@ -3,7 +3,7 @@
 use spin::{RelaxStrategy, Spin};
 
 use crate::{
-    CLASSES, CacheId, FreeError, Leaf, Magazines, PAGE_BYTES, Pages, Shape, Usage,
+    CLASSES, CacheId, FreeError, Leaf, Magazines, PAGE_BYTES, Pages, Shape, Usage, Windows,
     cache::Cache,
     class_size,
     depot::Depot,
@@ -63,14 +63,14 @@ pub struct Caches<'a, P, R = Spin> {
 }
 
 impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
-    /// Caches over pages from `base` on, a multiple of a page: 32 for each leaf, and less than 2^32.
+    /// Caches over pages in these windows, with as many leaves as it takes to know of them.
     ///
     /// # Panics
-    /// If the base is none, or there are more leaves.
-    pub fn new(pages: P, base: usize, leaves: &'a [Leaf<'a, R>]) -> Self {
+    /// If there are fewer leaves.
+    pub fn new(pages: P, windows: Windows, leaves: &'a [Leaf<'a, R>]) -> Self {
         let caches = Self {
             pages,
-            map: Map::new(base, leaves),
+            map: Map::new(windows, leaves),
             runs: Runs::new(),
             caches: [const { Cache::new() }; MOST_CACHES],
         };

@@ -104,9 +104,10 @@ impl Depot {
 
     /// Lays an object back into its slab.
     pub(crate) fn lay_back<R: RelaxStrategy>(&mut self, map: &Map<'_, R>, shape: &Shape, address: usize) {
-        let page = map.known(map.number(address));
+        let number = map.number(address);
+        let page = map.known(number);
         page.lay(address);
-        let (number, pages) = slab_of(map.number(address), page);
+        let (number, pages) = slab_of(number, page);
         let slab = map.known(number);
         let before = slab.free_count.load(Relaxed) as usize;
         slab.free_count.store(before as u32 + 1, Relaxed);

@@ -25,10 +25,12 @@ mod magazine;
 mod page;
 mod pages;
 mod usage;
+mod windows;
 
 pub use cache::{CacheId, FreeError, MOST_PAGES, Shape};
 pub use caches::{Caches, MOST_CACHES};
 pub use class::{CLASSES, LARGEST, class_of, class_size};
 pub use magazine::Magazines;
-pub use pages::{Leaf, PAGE_BYTES, Pages, leaves};
+pub use pages::{Leaf, PAGE_BYTES, Pages};
 pub use usage::Usage;
+pub use windows::Windows;

@@ -2,12 +2,15 @@
 
 use spin::{RelaxStrategy, Spin, once::Once};
 
-use crate::page::{Identity, Page};
+use crate::{
+    page::{Identity, Page},
+    windows::Windows,
+};
 
 /// Bytes of a page, which is a frame where it is mapped.
 pub const PAGE_BYTES: usize = 4096;
 /// Pages that a leaf knows of: what is known of them fills a page.
-const LEAF_PAGES: usize = PAGE_BYTES / size_of::<Page>();
+pub(crate) const LEAF_PAGES: usize = PAGE_BYTES / size_of::<Page>();
 /// Most pages that there can be.
 pub(crate) const REACH: usize = u32::MAX as usize;
 
@@ -41,44 +44,60 @@ impl<R> Default for Leaf<'_, R> {
     }
 }
 
-/// How many leaves it takes to know of so many pages.
-#[must_use]
-pub const fn leaves(pages: usize) -> usize {
-    pages.div_ceil(LEAF_PAGES)
-}
-
-/// What is known of all pages from an address on. Pages go by their numbers, from there on.
+/// What is known of all pages. They go by their numbers.
 #[derive(Debug)]
 pub(crate) struct Map<'a, R> {
-    base: usize,
+    /// Where the largest of the windows begins, in which most pages are, with which number, and its leaves.
+    start: usize,
+    first: usize,
+    largest: &'a [Leaf<'a, R>],
+    windows: Windows,
     leaves: &'a [Leaf<'a, R>],
 }
 
 impl<'a, R: RelaxStrategy> Map<'a, R> {
-    pub(crate) fn new(base: usize, leaves: &'a [Leaf<'a, R>]) -> Self {
-        assert!(
-            base.is_multiple_of(PAGE_BYTES) && leaves.len() <= REACH / LEAF_PAGES,
-            "a map begins at a page and ends"
-        );
-        Self { base, leaves }
+    pub(crate) fn new(windows: Windows, leaves: &'a [Leaf<'a, R>]) -> Self {
+        assert!(leaves.len() >= windows.leaves(), "there are leaves for all pages");
+        let (start, first, pages) = windows.largest();
+        let largest = &leaves[first / LEAF_PAGES..][..pages / LEAF_PAGES];
+        Self { start, first, largest, windows, leaves }
     }
 
-    pub(crate) const fn address(&self, number: usize) -> usize {
-        self.base + number * PAGE_BYTES
+    #[inline]
+    pub(crate) fn address(&self, number: usize) -> usize {
+        let page = number.wrapping_sub(self.first);
+        if page / LEAF_PAGES < self.largest.len() {
+            return self.start + page * PAGE_BYTES;
+        }
+        self.windows.address(number)
     }
 
-    pub(crate) const fn number(&self, address: usize) -> usize {
-        (address - self.base) / PAGE_BYTES
+    /// Number of the page that an address of ours lies in.
+    #[inline]
+    pub(crate) fn number(&self, address: usize) -> usize {
+        let page = address.wrapping_sub(self.start) / PAGE_BYTES;
+        if page / LEAF_PAGES < self.largest.len() {
+            return self.first + page;
+        }
+        self.windows.number(address).expect("pages that are ours are in windows")
     }
 
     /// The page that the address lies in, if it is or was one of ours, or is beside one.
     #[inline]
     pub(crate) fn find(&self, address: usize) -> Option<&'a Page> {
-        // Below the base, the difference wraps, and no leaf has it.
-        self.get(address.wrapping_sub(self.base) / PAGE_BYTES)
+        // Below the start, the difference wraps, and no leaf has it.
+        let page = address.wrapping_sub(self.start) / PAGE_BYTES;
+        match self.largest.get(page / LEAF_PAGES) {
+            Some(leaf) => leaf.0.get().map(|pages| &pages[page % LEAF_PAGES]),
+            None => self.find_elsewhere(address),
+        }
     }
 
-    #[inline]
+    #[inline(never)]
+    fn find_elsewhere(&self, address: usize) -> Option<&'a Page> {
+        self.get(self.windows.number(address)?)
+    }
+
     fn get(&self, number: usize) -> Option<&'a Page> {
         let leaf = self.leaves.get(number / LEAF_PAGES)?.0.get()?;
         Some(&leaf[number % LEAF_PAGES])
@@ -90,10 +109,11 @@ impl<'a, R: RelaxStrategy> Map<'a, R> {
         self.get(number).expect("the map reaches pages before they become slabs")
     }
 
-    /// Makes room for what is known of these pages; `false` when there is no memory for it, or the map ends before them.
+    /// Makes room for what is known of these pages; `false` when there is no memory for it, or they are not in one window.
     pub(crate) fn reach(&self, address: usize, pages: usize, source: &impl Pages<'a>) -> bool {
-        let Some(offset) = address.checked_sub(self.base) else { return false };
-        let first = offset / PAGE_BYTES;
+        let Some(first) = self.windows.number(address).filter(|&first| self.windows.are_together(first, pages)) else {
+            return false;
+        };
         let Some(leaves) = self.leaves.get(first / LEAF_PAGES..=(first + pages - 1) / LEAF_PAGES) else { return false };
         let make = || source.table(LEAF_PAGES, Page::new).and_then(<[_]>::first_chunk).ok_or(());
         leaves.iter().all(|leaf| leaf.0.try_call_once(make).is_ok())

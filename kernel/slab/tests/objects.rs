@@ -2,10 +2,15 @@
 
 mod memory;
 
-use std::{collections::BTreeSet, sync::atomic::Ordering::Relaxed};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use memory::{BASE, Memory, caches, kept};
-use steward_slab::{CLASSES, FreeError, MOST_CACHES, Magazines, PAGE_BYTES, Usage, class_of, class_size};
+use steward_slab::{
+    CLASSES, Caches, FreeError, Leaf, MOST_CACHES, Magazines, PAGE_BYTES, Pages, Usage, Windows, class_of, class_size,
+};
 
 #[test]
 fn objects_are_apart_and_aligned() {
@@ -223,4 +228,50 @@ fn runs_of_sizes_that_nobody_wants_any_more_give_way_to_others() {
     );
     caches.put_run(runs[11].0, 13 * PAGE_BYTES).unwrap();
     assert_eq!(kept(&caches, &memory, &mut []), 0);
+}
+
+/// Memory of which every other run lies 4 TiB above the rest.
+struct Split(Memory, AtomicUsize);
+
+const FAR: usize = 1 << 42;
+
+impl<'a> Pages<'a> for &'a Split {
+    fn take(&self, pages: usize, alignment: usize) -> Option<usize> {
+        let address = (&self.0).take(pages, alignment)?;
+        Some(if self.1.fetch_add(1, Relaxed) % 2 == 0 { address } else { address + FAR })
+    }
+
+    fn give(&self, address: usize, pages: usize) -> bool {
+        (&self.0).give(if address >= BASE + FAR { address - FAR } else { address }, pages)
+    }
+
+    fn table<T: Sync + 'a>(&self, count: usize, make: fn() -> T) -> Option<&'a [T]> {
+        (&self.0).table(count, make)
+    }
+}
+
+#[test]
+fn memory_far_apart_is_used_as_other_memory_is() {
+    let memory = Split(Memory::new(), AtomicUsize::new(0));
+    let windows = Windows::of([BASE, BASE + FAR].map(|start| start..start + (1 << 26)).into_iter());
+    assert_eq!(windows.leaves(), 2 << 9);
+    let leaves = Vec::leak((0..windows.leaves()).map(|_| Leaf::new()).collect());
+    let caches: Caches<'_, &Split> = Caches::new(&memory, windows, leaves);
+    let mut own = Magazines::new();
+    let cache = caches.class(0);
+    let taken: BTreeSet<usize> = (0..5000).map(|_| caches.take(&mut own, cache, 16).unwrap()).collect();
+    let runs: Vec<usize> = (0..2).map(|_| caches.take_run(5000, 1).unwrap()).collect();
+    assert!(taken.len() == 5000 && taken.first() < Some(&(BASE + FAR)) && taken.last() >= Some(&(BASE + FAR)));
+    let mut seen = BTreeSet::new();
+    caches.for_each_live(cache, |address| assert!(seen.insert(address)));
+    assert_eq!(seen, taken);
+    for address in taken {
+        caches.put(&mut own, cache, address, 16, || ()).unwrap();
+        assert_eq!(caches.put(&mut own, cache, address, 16, || ()), Err(FreeError::AlreadyFree));
+        assert_eq!(caches.put(&mut own, cache, address + FAR / 2, 16, || ()), Err(FreeError::Unknown));
+    }
+    runs.into_iter().for_each(|run| caches.put_run(run, 5000).unwrap());
+    caches.flush(&mut own);
+    caches.shrink();
+    assert_eq!(memory.0.out(), 0);
 }

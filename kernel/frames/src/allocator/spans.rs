@@ -126,7 +126,7 @@ impl Spans {
     }
 
     /// The stretches of tracked frames, lowest first. The table has an entry for each of their frames, in this order.
-    pub fn ranges(&self) -> impl Iterator<Item = FrameRange> {
+    pub fn ranges(&self) -> impl Iterator<Item = FrameRange> + Clone {
         self.list.iter().map(|span| span.range)
     }
 

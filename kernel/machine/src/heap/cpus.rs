@@ -9,7 +9,6 @@ use crate::{
     frames,
     layout::PAGE_BYTES,
     lock::Lock,
-    memory,
     smp::{self, MOST_CPUS},
 };
 
@@ -43,7 +42,7 @@ struct Own {
 
 /// The caches; `None` when there is no memory for them yet.
 pub(crate) fn caches() -> Option<&'static Kept> {
-    let open = || Ok::<_, ()>(Caches::new(DirectMap, memory::direct(0) as usize, all_leaves().ok_or(())?));
+    let open = || all_leaves().map(|(windows, leaves)| Caches::new(DirectMap, windows, leaves)).ok_or(());
     // An interrupt in the middle of it would wait for ever for what it broke into.
     CACHES.get().or_else(|| without_interrupts(|| CACHES.try_call_once(open).ok()))
 }

@@ -1,8 +1,8 @@
 //! The heap's memory: frames, where the direct map shows them.
 
-use steward_frames::{RegionKind, Request, Use};
+use steward_frames::{Request, Spans, Use};
 use steward_ledger::Extent;
-use steward_slab::{Leaf, MOST_PAGES, Pages, leaves};
+use steward_slab::{Leaf, MOST_PAGES, Pages, Windows};
 
 use super::{cpus::Following, poison};
 use crate::{boot, frames, layout::PAGE_BYTES, ledger, memory};
@@ -32,11 +32,11 @@ impl Pages<'static> for DirectMap {
     }
 }
 
-/// Leaves for all frames that the heap can ever get; `None` when there is no memory for them.
-pub(super) fn all_leaves() -> Option<&'static [Leaf<'static, Following>]> {
-    use RegionKind::{AcpiReclaimable, BootloaderReclaimable, KernelAndModules, Usable};
-    let memory = |kind| matches!(kind, Usable | BootloaderReclaimable | AcpiReclaimable | KernelAndModules);
-    let regions = boot::handover()?.memory.regions().iter().filter(|region| memory(region.kind));
-    let end = regions.map(|region| region.range.end()).max()?;
-    DirectMap.table(leaves(end as usize), Leaf::new)
+/// Where frames of the heap's can be, and leaves for all of them; `None` when there is no memory for these.
+pub(super) fn all_leaves() -> Option<(Windows, &'static [Leaf<'static, Following>])> {
+    let spans = Spans::of(&boot::handover()?.memory);
+    let address = |physical| memory::direct(physical) as usize;
+    let windows = Windows::of(spans.ranges().map(|range| address(range.start_address())..address(range.end_address())));
+    let leaves = DirectMap.table(windows.leaves(), Leaf::new)?;
+    Some((windows, leaves))
 }

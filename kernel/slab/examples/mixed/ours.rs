@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use spin::Mutex;
-use steward_slab::{Caches, Leaf, Magazines, PAGE_BYTES, Pages, class_of, leaves};
+use steward_slab::{Caches, Leaf, Magazines, PAGE_BYTES, Pages, Windows, class_of};
 
 use super::{CPUS, Heap};
 
@@ -55,9 +55,10 @@ pub struct Ours {
 pub fn heap() -> Ours {
     let words = (0..PAGES * PAGE_BYTES / 8).map(|_| AtomicU64::new(0)).collect();
     let memory: &Memory = Box::leak(Box::new(Memory { words, free: Mutex::default() }));
-    let leaves = (0..leaves(PAGES)).map(|_| Leaf::new()).collect::<Vec<_>>().leak();
+    let windows = Windows::of(std::iter::once(BASE..BASE + PAGES * PAGE_BYTES));
+    let leaves = (0..windows.leaves()).map(|_| Leaf::new()).collect::<Vec<_>>().leak();
     let cpus = [const { Cpu(Mutex::new(Magazines::new())) }; CPUS];
-    Ours { memory, caches: Caches::new(memory, BASE, leaves), cpus }
+    Ours { memory, caches: Caches::new(memory, windows, leaves), cpus }
 }
 
 impl Heap for Ours {

@@ -2,13 +2,14 @@
 
 use std::{
     collections::BTreeSet,
+    iter,
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
 
-use steward_slab::{Caches, Leaf, Magazines, PAGE_BYTES, Pages, leaves};
+use steward_slab::{Caches, Leaf, Magazines, PAGE_BYTES, Pages, Windows};
 
 /// Where the pages begin.
 pub const BASE: usize = 0xffff_8000_0000_0000;
@@ -90,7 +91,9 @@ impl<'a> Pages<'a> for &'a Memory {
 
 /// Caches over that memory.
 pub fn caches(memory: &Memory) -> Caches<'_, &Memory> {
-    Caches::new(memory, BASE, Vec::leak((0..leaves(PAGES)).map(|_| Leaf::new()).collect()))
+    let windows = Windows::of(iter::once(BASE..BASE + PAGES * PAGE_BYTES));
+    let leaves = (0..windows.leaves()).map(|_| Leaf::new()).collect();
+    Caches::new(memory, windows, Vec::leak(leaves))
 }
 
 /// Gives back all that nobody uses, and says how many pages are out then.
