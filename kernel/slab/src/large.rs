@@ -1,13 +1,20 @@
 //! What is larger than a page: runs of pages, each handed out as a whole.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::{
+    mem,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use spin::{RelaxStrategy, mutex::Mutex};
 
-use crate::{Caches, FreeError, PAGE_BYTES, Pages, Usage, page::Identity, pages::REACH};
+use crate::{
+    Caches, FreeError, PAGE_BYTES, Pages, Usage,
+    page::{Identity, Page},
+    pages::REACH,
+};
 
-/// Most runs that are kept for the next who wants as many pages. What is freed last takes the place of what has been kept
-/// longest: sizes that nobody asks for any more keep none from the runs of those that are in use now.
+/// Most runs that are kept for the next who wants as many pages. When there are as many, what is freed takes the place of
+/// one of them, in turns: sizes that nobody asks for any more keep none from the runs of those that are in use now.
 const MOST_KEPT: usize = 8;
 /// Longest run that is kept.
 const LONGEST_KEPT: usize = 32;
@@ -26,20 +33,35 @@ pub(crate) struct Runs<R> {
 /// Runs that are kept.
 #[derive(Debug)]
 struct KeptRuns {
-    /// Address and pages of each, the one that has been kept longest first.
-    runs: [(usize, usize); MOST_KEPT],
-    /// How many there are.
-    count: usize,
+    /// Address and pages of each; no pages where there is none.
+    places: [(usize, usize); MOST_KEPT],
+    /// The place that was filled last, and has its run most often when one is wanted.
+    latest: usize,
 }
 
 impl KeptRuns {
     const fn new() -> Self {
-        Self { runs: [(0, 0); MOST_KEPT], count: 0 }
+        Self { places: [(0, 0); MOST_KEPT], latest: 0 }
     }
 
-    fn remove(&mut self, index: usize) {
-        self.runs.copy_within(index + 1..self.count, index);
-        self.count -= 1;
+    /// Takes one out that has so many pages and is at a multiple of so many bytes, a power of two.
+    #[inline]
+    fn take(&mut self, pages: usize, alignment: usize) -> Option<usize> {
+        let fits = |&(address, its): &(usize, usize)| its == pages && address & (alignment - 1) == 0;
+        let latest = &mut self.places[self.latest % MOST_KEPT];
+        let place = if fits(latest) { latest } else { self.places.iter_mut().find(|run| fits(run))? };
+        place.1 = 0;
+        Some(place.0)
+    }
+
+    /// Puts one in. Gives what was there, which has no pages if that was none.
+    #[inline]
+    fn put(&mut self, address: usize, pages: usize) -> (usize, usize) {
+        if self.places[self.latest % MOST_KEPT].1 != 0 {
+            let empty = self.places.iter().position(|(_, pages)| *pages == 0);
+            self.latest = empty.unwrap_or(self.latest + 1) % MOST_KEPT;
+        }
+        mem::replace(&mut self.places[self.latest % MOST_KEPT], (address, pages))
     }
 }
 
@@ -54,34 +76,24 @@ impl<R: RelaxStrategy> Runs<R> {
         }
     }
 
-    /// Keeps a run. Gives one that is to go for that, if there is one: its address and pages.
-    fn keep(&self, address: usize, pages: usize) -> Option<(usize, usize)> {
+    /// Keeps a run. Gives the one that is to go for that, which has no pages if that is none.
+    #[inline]
+    fn keep(&self, address: usize, pages: usize) -> (usize, usize) {
         if pages > LONGEST_KEPT {
-            return Some((address, pages));
+            return (address, pages);
         }
-        let mut kept = self.kept.lock();
-        let mut oldest = None;
-        if kept.count == MOST_KEPT {
-            oldest = Some(kept.runs[0]);
-            kept.remove(0);
-        }
-        let last = kept.count;
-        kept.runs[last] = (address, pages);
-        kept.count += 1;
-        self.unused.fetch_add((pages as u64).wrapping_sub(oldest.map_or(0, |(_, pages)| pages as u64)), Relaxed);
-        oldest
+        let gone = self.kept.lock().put(address, pages);
+        self.unused.fetch_add((pages as u64).wrapping_sub(gone.1 as u64), Relaxed);
+        gone
     }
 
     /// A run that was kept, of so many pages at a multiple of so many bytes.
+    #[inline]
     fn kept(&self, pages: usize, alignment: usize) -> Option<usize> {
         if pages > LONGEST_KEPT {
             return None;
         }
-        let mut kept = self.kept.lock();
-        let fits = |(address, its): &(usize, usize)| *its == pages && address.is_multiple_of(alignment);
-        let index = kept.runs[..kept.count].iter().rposition(fits)?;
-        let (address, _) = kept.runs[index];
-        kept.remove(index);
+        let address = self.kept.lock().take(pages, alignment)?;
         self.unused.fetch_sub(pages as u64, Relaxed);
         Some(address)
     }
@@ -97,11 +109,31 @@ impl<R: RelaxStrategy> Runs<R> {
     }
 }
 
+/// Pages of a run with room for so many bytes.
+#[inline]
+const fn pages_of(bytes: usize) -> usize {
+    // Of no bytes, too.
+    bytes.saturating_sub(1) / PAGE_BYTES + 1
+}
+
+/// Why a run of so many pages is not taken back.
+#[cold]
+fn why_not(page: Option<&Page>, address: usize, pages: usize) -> FreeError {
+    match page.and_then(Page::identity) {
+        None => FreeError::Unknown,
+        Some(Identity::Slab { .. }) => FreeError::OtherCache,
+        Some(Identity::Run { .. }) if !address.is_multiple_of(PAGE_BYTES) => FreeError::NotAnObject,
+        Some(Identity::Run { pages: its }) if its as usize != pages => FreeError::OtherCache,
+        // Another was at it at the same time.
+        Some(Identity::Run { .. }) => FreeError::AlreadyFree,
+    }
+}
+
 impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
     /// A run of pages with room for `bytes`, at least one, at a multiple of `alignment`, a power of two: its address. `None` when
     /// there is no memory for it.
     pub fn take_run(&self, bytes: usize, alignment: usize) -> Option<usize> {
-        let pages = bytes.div_ceil(PAGE_BYTES).max(1);
+        let pages = pages_of(bytes);
         if pages > REACH {
             return None;
         }
@@ -116,7 +148,8 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
                 address
             }
         };
-        self.map.known(self.map.number(address)).set_identity(Some(Identity::Run { pages: pages as u32 }));
+        let page = self.map.find(address).expect("the map reaches it");
+        page.set_identity(Some(Identity::Run { pages: pages as u32 }));
         self.runs.live.fetch_add(1, Relaxed);
         self.runs.asked.fetch_add(bytes as u64, Relaxed);
         self.runs.pages.fetch_add(pages as u64, Relaxed);
@@ -128,25 +161,16 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
     /// # Errors
     /// [`FreeError`] when there is no such run.
     pub fn put_run(&self, address: usize, bytes: usize) -> Result<(), FreeError> {
-        let page = self.map.find(address).ok_or(FreeError::Unknown)?;
-        let pages = match page.identity() {
-            Some(Identity::Run { pages }) => pages,
-            Some(Identity::Slab { .. }) => return Err(FreeError::OtherCache),
-            None => return Err(FreeError::Unknown),
-        };
-        if !address.is_multiple_of(PAGE_BYTES) {
-            return Err(FreeError::NotAnObject);
-        }
-        if bytes.div_ceil(PAGE_BYTES).max(1) != pages as usize {
-            return Err(FreeError::OtherCache);
-        }
-        if !page.end_run(pages) {
-            return Err(FreeError::AlreadyFree);
+        let pages = pages_of(bytes);
+        match self.map.find(address) {
+            Some(page) if address.is_multiple_of(PAGE_BYTES) && page.end_run(pages) => {}
+            page => return Err(why_not(page, address, pages)),
         }
         self.runs.live.fetch_sub(1, Relaxed);
         self.runs.asked.fetch_sub(bytes as u64, Relaxed);
-        self.runs.pages.fetch_sub(u64::from(pages), Relaxed);
-        if let Some((address, pages)) = self.runs.keep(address, pages as usize) {
+        self.runs.pages.fetch_sub(pages as u64, Relaxed);
+        let (address, pages) = self.runs.keep(address, pages);
+        if pages > 0 {
             self.strand(address, pages);
         }
         Ok(())
@@ -154,8 +178,8 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
 
     /// Gives back the runs that are kept.
     pub(crate) fn give_up_runs(&self) {
-        let kept = core::mem::replace(&mut *self.runs.kept.lock(), KeptRuns::new());
-        for &(address, pages) in &kept.runs[..kept.count] {
+        let kept = mem::replace(&mut *self.runs.kept.lock(), KeptRuns::new());
+        for (address, pages) in kept.places.into_iter().filter(|(_, pages)| *pages > 0) {
             self.runs.unused.fetch_sub(pages as u64, Relaxed);
             self.strand(address, pages);
         }
@@ -163,7 +187,7 @@ impl<'a, P: Pages<'a>, R: RelaxStrategy> Caches<'a, P, R> {
 
     /// Whether a run of which `old` bytes were asked for can be one of `new` bytes; then it is.
     pub fn resize_run(&self, old: usize, new: usize) -> bool {
-        let fits = old.div_ceil(PAGE_BYTES).max(1) == new.div_ceil(PAGE_BYTES);
+        let fits = pages_of(old) == pages_of(new);
         if fits {
             self.runs.asked.fetch_add((new as u64).wrapping_sub(old as u64), Relaxed);
         }

@@ -94,9 +94,10 @@ impl Page {
     }
 
     /// Makes it nobody's, if it is the first page of such a run. Of all who try at once, one succeeds.
-    pub(crate) fn end_run(&self, pages: u32) -> bool {
-        let run = Identity::Run { pages }.bits();
-        self.identity.compare_exchange(run, 0, Relaxed, Relaxed).is_ok()
+    #[inline]
+    pub(crate) fn end_run(&self, pages: usize) -> bool {
+        let Ok(pages) = u32::try_from(pages) else { return false };
+        self.identity.compare_exchange(Identity::Run { pages }.bits(), 0, Relaxed, Relaxed).is_ok()
     }
 
     /// Whether it is a page of that cache's.
