@@ -36,7 +36,7 @@ mod nextest;
 /// - every kernel test of the tiers test and verify on q35, pc and microvm, and with 1, 2, 4 and 64 CPUs;
 /// - kernel tests of a kernel whose serial ports are driven in C;
 /// - kernel tests by cargo-nextest, where that is installed;
-/// - the ledger's threads under Miri.
+/// - threads of the ledger, the frames and the slabs under Miri.
 ///
 /// Running them may take 30 minutes; compiling does not count. More than that counts as a failure. The last line is
 /// `N passed, M failed`, and the exit code is 0 only when nothing failed.
@@ -86,7 +86,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         ("kernel tests on every machine", Verify::machines),
         ("kernel tests with the serial ports driven in C", Verify::driver_in_c),
         ("kernel tests by cargo-nextest", Verify::nextest),
-        ("the ledger's threads under Miri", Verify::miri),
+        ("threads of the ledger, the frames and the slabs under Miri", Verify::miri),
     ];
     let mut totals = Totals::default();
     for (what, step) in steps {

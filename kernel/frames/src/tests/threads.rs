@@ -6,6 +6,13 @@ use std::{
 use super::*;
 use crate::{FrameRange, Owned, Request, Run, Use, Zone};
 
+/// What each thread does so often, how many there are, and how much memory if it is plenty. Miri is slow, and looks closer.
+const ROUNDS: u32 = if cfg!(miri) { 60 } else { 40_000 };
+const THREADS: u32 = if cfg!(miri) { 2 } else { 4 };
+const PLENTY: u64 = if cfg!(miri) { 3 } else { 32 };
+/// Frames that one thread sends to another.
+const SENT: u32 = if cfg!(miri) { 600 } else { 100_000 };
+
 /// Who holds each frame, by what threads were told: the witness that no frame is held twice.
 struct Holders(Vec<AtomicU32>);
 
@@ -115,12 +122,12 @@ fn work(frames: &Frames, holders: &Holders, thread: u32, rounds: u32) {
 
 #[test]
 fn no_frame_is_held_by_two_threads() {
-    hammer(32, 4, 40_000);
+    hammer(PLENTY, THREADS, ROUNDS);
 }
 
 #[test]
 fn threads_that_fight_for_the_last_frames_lose_none() {
-    hammer(2, 4, 40_000);
+    hammer(2, THREADS, ROUNDS);
 }
 
 #[test]
@@ -132,7 +139,7 @@ fn frames_given_back_by_another_thread_than_took_them_are_found_again() {
         scope.spawn(|| {
             let mut cpu = frames.reservation(0).unwrap();
             let mut sent = 0;
-            while sent < 100_000 {
+            while sent < SENT {
                 match frames.take(&mut cpu, KERNEL_ITSELF, Use::Tests) {
                     Ok(frame) => {
                         sender.send(frame).unwrap();
