@@ -238,7 +238,7 @@ const FAR: usize = 1 << 42;
 impl<'a> Pages<'a> for &'a Split {
     fn take(&self, pages: usize, alignment: usize) -> Option<usize> {
         let address = (&self.0).take(pages, alignment)?;
-        Some(if self.1.fetch_add(1, Relaxed) % 2 == 0 { address } else { address + FAR })
+        Some(if self.1.fetch_add(1, Relaxed).is_multiple_of(2) { address } else { address + FAR })
     }
 
     fn give(&self, address: usize, pages: usize) -> bool {

@@ -133,7 +133,8 @@ fn take_all(taken: &mut Vec<Run<Owned>>) {
     assert_eq!(frames::memory_use().and_then(|memory| memory.bytes("free")), Some(0));
 }
 
-#[ktest(timeout = 60_000)]
+// More memory takes longer.
+#[ktest(memory = 96, timeout = 60_000)]
 fn frames_that_the_heap_keeps_are_there_when_all_others_are_taken() {
     let mut blocks: Vec<Vec<u8>> = (0..8).map(|_| Vec::with_capacity(128 << 10)).collect();
     let mut taken = Vec::with_capacity(8192);
