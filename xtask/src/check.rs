@@ -119,7 +119,7 @@ const CHECKS: &[Check] = &[
     },
     Check {
         name: "header",
-        what: "the C header of the ledger is what its sources say",
+        what: "the C headers of the ledger are what their sources say",
         run: |context| crate::header::check(context.workspace.root()),
     },
     Check {

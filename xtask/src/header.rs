@@ -1,4 +1,4 @@
-//! `header`: the C header of the ledger, made from its Rust sources.
+//! `header`: the C headers of the ledger and of its library, made from their Rust sources.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,29 @@ use clap::Args;
 use crate::out::say;
 use crate::workspace::Workspace;
 
-/// The package whose header it is.
-const PACKAGE: &str = "kernel/c";
-/// The header, in the package's directory.
-pub const HEADER: &str = "include/steward/borrow.h";
+/// Where C code includes them from.
+pub const INCLUDE: &str = "kernel/c/include";
 
-/// Makes kernel/c/include/steward/borrow.h anew from the sources of kernel/c.
+/// A header.
+struct Header {
+    /// Its path below [`INCLUDE`].
+    path: &'static str,
+    /// The directory of the package whose header it is.
+    package: &'static str,
+    /// The files of that package which say what is in it.
+    files: &'static [&'static str],
+}
+
+const HEADERS: [Header; 2] = [
+    Header {
+        path: "steward/borrow.h",
+        package: "kernel/c",
+        files: &["code", "snapshot", "process", "pageown", "borrow"],
+    },
+    Header { path: "steward/host.h", package: "kernel/c/library", files: &["plan", "open", "embedder"] },
+];
+
+/// Makes the headers in kernel/c/include anew from the sources of kernel/c.
 ///
 /// `cargo xtask check header` says whether that is needed.
 #[derive(Args)]
@@ -27,46 +44,54 @@ Examples:
   cargo xtask header
   cargo xtask check header";
 
-/// Writes the header, and says where it is.
+/// Writes the headers, and says where they are.
 ///
 /// # Errors
-/// When the sources cannot be read, or the file not be written.
+/// When the sources cannot be read, or a file not be written.
 pub fn run(_: &Options) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
-    let path = path(workspace.root());
-    fs::write(&path, made(workspace.root())?).with_context(|| format!("cannot write {}", path.display()))?;
-    say!("{}", path.display());
+    for header in &HEADERS {
+        let path = header.file(workspace.root());
+        fs::write(&path, header.made(workspace.root())?).with_context(|| format!("cannot write {}", path.display()))?;
+        say!("{}", path.display());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the header is.
-#[must_use]
-pub fn path(root: &Path) -> PathBuf {
-    root.join(PACKAGE).join(HEADER)
+/// The paths of all headers, below [`INCLUDE`].
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    HEADERS.iter().map(|header| header.path)
 }
 
-/// The header as the sources say it.
+/// What is wrong with the headers in the repository.
 ///
 /// # Errors
-/// When they cannot be read, or say something that C cannot.
-pub fn made(root: &Path) -> Result<String> {
-    let directory = root.join(PACKAGE);
-    let config = cbindgen::Config::from_file(directory.join("cbindgen.toml")).map_err(anyhow::Error::msg)?;
-    let files = ["code", "snapshot", "process", "pageown", "borrow"];
-    let builder = files.iter().fold(cbindgen::Builder::new().with_config(config), |builder, file| {
-        builder.with_src(directory.join("src").join(file).with_extension("rs"))
-    });
-    let mut text = Vec::new();
-    builder.generate().context("the header cannot be made")?.write(&mut text);
-    Ok(String::from_utf8(text)?)
-}
-
-/// What is wrong with the header in the repository.
-///
-/// # Errors
-/// As [`made`].
+/// When the sources cannot be read, or say something that C cannot.
 pub fn check(root: &Path) -> Result<Vec<String>> {
-    let there = fs::read_to_string(path(root)).unwrap_or_default();
-    let fault = || format!("{PACKAGE}/{HEADER} is not what its sources say; run `cargo xtask header`");
-    Ok((there != made(root)?).then(fault).into_iter().collect())
+    let mut faults = Vec::new();
+    for header in &HEADERS {
+        let there = fs::read_to_string(header.file(root)).unwrap_or_default();
+        if there != header.made(root)? {
+            faults.push(format!("{INCLUDE}/{} is not what its sources say; run `cargo xtask header`", header.path));
+        }
+    }
+    Ok(faults)
+}
+
+impl Header {
+    fn file(&self, root: &Path) -> PathBuf {
+        root.join(INCLUDE).join(self.path)
+    }
+
+    /// The header as the sources say it.
+    fn made(&self, root: &Path) -> Result<String> {
+        let directory = root.join(self.package);
+        let config = cbindgen::Config::from_file(directory.join("cbindgen.toml")).map_err(anyhow::Error::msg)?;
+        let builder = self.files.iter().fold(cbindgen::Builder::new().with_config(config), |builder, file| {
+            builder.with_src(directory.join("src").join(file).with_extension("rs"))
+        });
+        let mut text = Vec::new();
+        builder.generate().with_context(|| format!("{} cannot be made", self.path))?.write(&mut text);
+        Ok(String::from_utf8(text)?)
+    }
 }

@@ -1,4 +1,4 @@
-//! Builds what a machine boots: the kernel and its loaders.
+//! Builds what a machine boots: the kernel and its loaders; and the library for kernels of others.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use steward_harness::image::Image;
 use steward_harness::process::{Interrupts, Process};
 use xshell::cmd;
 
-use crate::workspace::{BARE_METAL, KERNEL, LOADER, UEFI, UEFI_LOADER, Workspace};
+use crate::workspace::{BARE_METAL, KERNEL, LIBRARY, LOADER, UEFI, UEFI_LOADER, Workspace};
 
 /// How often a build looks for a signal.
 const POLL: Duration = Duration::from_millis(50);
@@ -71,6 +71,20 @@ pub fn uefi_loader(workspace: &Workspace, interrupts: &Interrupts) -> Result<Pat
     Ok(directory(workspace, UEFI, true).join(UEFI_LOADER).with_extension("efi"))
 }
 
+/// Builds the ledger's library for C kernels; gives its archive.
+///
+/// # Errors
+/// As for [`kernel`].
+pub fn library(workspace: &Workspace, interrupts: &Interrupts) -> Result<PathBuf> {
+    // Kernels are at addresses of all kinds, so the code has to run wherever it is linked to. The compiler takes the last of
+    // such flags; .cargo/config.toml has one, too.
+    let anywhere = format!("target.{BARE_METAL}.rustflags=['-Crelocation-model=pie']");
+    // In one piece, Rust's own names need not be seen by a linker.
+    let arguments = ["--config", &anywhere, "--package", LIBRARY, "--", "-Clto=fat", "-Ccodegen-units=1"];
+    cargo(workspace, "rustc", BARE_METAL, true, &arguments, interrupts).context("the library does not build")?;
+    Ok(directory(workspace, BARE_METAL, true).join(format!("lib{}.a", LIBRARY.replace('-', "_"))))
+}
+
 /// Builds loader and kernel, and packs them for direct boot.
 ///
 /// # Errors
@@ -81,7 +95,6 @@ pub fn image(workspace: &Workspace, build: Build, interrupts: &Interrupts) -> Re
     Ok(Image::build(&elf, &[], &workspace.cache())?)
 }
 
-/// Runs `cargo build`, which ends with this program, whatever ends that.
 fn cargo_build(
     workspace: &Workspace,
     target: &str,
@@ -89,9 +102,21 @@ fn cargo_build(
     arguments: &[&str],
     interrupts: &Interrupts,
 ) -> Result<()> {
+    cargo(workspace, "build", target, release, arguments, interrupts)
+}
+
+/// Runs a command of cargo's that builds. It ends with this program, whatever ends that.
+fn cargo(
+    workspace: &Workspace,
+    builds: &str,
+    target: &str,
+    release: bool,
+    arguments: &[&str],
+    interrupts: &Interrupts,
+) -> Result<()> {
     let shell = workspace.shell()?;
     let profile = if release { "release" } else { "dev" };
-    let command = cmd!(shell, "cargo build --quiet --profile {profile} --target {target} {arguments...}");
+    let command = cmd!(shell, "cargo {builds} --quiet --profile {profile} --target {target} {arguments...}");
     let mut cargo = Process::spawn(command.into()).context("starting cargo")?;
     loop {
         // Dropping the process ends it and its group.
@@ -100,7 +125,7 @@ fn cargo_build(
         }
         match cargo.wait_at_most(POLL)? {
             Some(status) if status.success() => return Ok(()),
-            Some(status) => bail!("`cargo build` ended with {status}"),
+            Some(status) => bail!("`cargo {builds}` ended with {status}"),
             None => {}
         }
     }

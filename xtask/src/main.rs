@@ -16,6 +16,7 @@ mod doctor;
 mod header;
 mod image;
 mod images;
+mod library;
 mod limine;
 mod media;
 mod out;
@@ -59,6 +60,7 @@ enum Command {
     Bench(bench::Options),
     Check(check::Options),
     Header(header::Options),
+    Library(library::Options),
     Doctor(doctor::Options),
     Clean(clean::Options),
     Ci(ci::Options),
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Header(options) => header::run(&options),
+        Command::Library(options) => library::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Clean(options) => clean::run(&options),
         Command::Ci(options) => ci::run(&options),

@@ -17,6 +17,8 @@ pub const KERNEL: &str = "steward-kernel";
 pub const LOADER: &str = "steward-boot-direct";
 /// Package of the UEFI loader.
 pub const UEFI_LOADER: &str = "steward-boot-uefi";
+/// Package of the ledger's library for C kernels.
+pub const LIBRARY: &str = "steward-c-library";
 /// Package that gives kernels their tests.
 pub const GUEST: &str = "steward-harness-guest";
 /// Package of the kernels that test the harness.

@@ -30,7 +30,8 @@ pub enum BorrowError {
 }
 
 /// The code of an outcome.
-pub(crate) fn code(outcome: Result<(), Error>) -> c_int {
+#[must_use]
+pub fn code(outcome: Result<(), Error>) -> c_int {
     outcome.map_or_else(Error::code, |()| BorrowError::BORROW_OK as c_int)
 }
 

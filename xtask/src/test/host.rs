@@ -13,6 +13,7 @@ use super::cargo::{From, cargo, lines};
 use super::libtest::{Counter, News, Test, Totals};
 use super::scratch::Scratch;
 use super::tied;
+use crate::images;
 use crate::out::say;
 use crate::style;
 use crate::workspace::{BARE_METAL, FIXTURES, KERNEL, LOADER, UEFI, UEFI_LOADER, Workspace};
@@ -129,6 +130,8 @@ fn build(workspace: &Workspace, run: &Run<'_>) -> Result<bool> {
             // The test that needs it says what is wrong with it.
             build(command)?;
         }
+        // Likewise.
+        let _ = images::library(workspace, run.interrupts);
     }
     Ok(run.interrupts.signal().is_none())
 }
