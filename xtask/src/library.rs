@@ -14,7 +14,9 @@ use crate::images;
 use crate::out::say;
 use crate::preflight::components::Component;
 use crate::preflight::{self, Consent};
-use crate::workspace::{BARE_METAL, Workspace};
+use crate::workspace::{BARE_METAL, LIBRARY, Workspace};
+
+mod archive;
 
 /// What kernels link.
 const ARCHIVE: &str = "libsteward_c.a";
@@ -39,7 +41,7 @@ Examples:
   cargo xtask library --output ../mykernel/steward
   cc -ffreestanding -I ../mykernel/steward/include -c host.c";
 
-/// Builds the library, copies it and its headers, and says where they are.
+/// Builds the library, puts it and its headers where they are wanted, and says where that is.
 ///
 /// # Errors
 /// When something needed is missing, it does not build, or a file cannot be written.
@@ -49,10 +51,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let interrupts = Interrupts::install()?;
     let output = options.output.clone().unwrap_or_else(|| near(workspace.cache().join("library")));
     let archive = output.join(ARCHIVE);
-    copy(&images::library(&workspace, &interrupts)?, &archive)?;
+    let made = images::library(&workspace, &interrupts)?;
+    let reduced = archive::reduced(&read(&made)?, &LIBRARY.replace('-', "_"))?;
+    write(&archive, &reduced)?;
     let include = output.join("include");
     for path in header::paths() {
-        copy(&workspace.root().join(header::INCLUDE).join(path), &include.join(path))?;
+        write(&include.join(path), &read(&workspace.root().join(header::INCLUDE).join(path))?)?;
     }
     say!("{}\n{}", archive.display(), include.display());
     Ok(ExitCode::SUCCESS)
@@ -64,8 +68,12 @@ fn near(path: PathBuf) -> PathBuf {
     here.and_then(|here| Some(path.strip_prefix(here).ok()?.to_owned())).unwrap_or(path)
 }
 
-/// Copies a file, and makes the directory for it.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    let copied = to.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::copy(from, to));
-    copied.map(drop).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Writes a file, and makes the directory for it.
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, content));
+    written.with_context(|| format!("cannot write {}", path.display()))
 }

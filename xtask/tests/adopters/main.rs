@@ -43,6 +43,16 @@ fn verify_a_guest_in_c_needs_no_more_than_the_page_about_records_says() {
     Guide::read("records.md").follow(&mut with_harness());
 }
 
+#[test]
+#[ignore = "tier verify"]
+fn verify_a_kernel_in_c_links_the_ledgers_library_as_the_page_about_rust_and_c_says() {
+    let name = "rust-and-c.md";
+    let text = guide::text(name);
+    let (_, section) = text.split_once("\n## In your own C kernel\n").expect("the page has a part about C kernels");
+    let (section, _) = section.split_once("\n## ").expect("it is not the last");
+    Guide::parse(name, section).follow(&mut Place::new());
+}
+
 /// The crates as a registry would have them, in a folder of a machine that knows no more of this checkout.
 #[test]
 #[ignore = "tier verify"]

@@ -95,8 +95,10 @@ impl Place {
         shell.env("PATH", path.unwrap()).env("CARGO_TERM_COLOR", "never").env("TERM", "dumb");
         // Programs are installed for nobody but this folder; what they are made of is kept.
         shell.env("CARGO_INSTALL_ROOT", installed);
-        if command.starts_with("cargo install") {
+        if command.contains("cargo xtask") || command.starts_with("cargo install") {
             shell.env("CARGO_TARGET_DIR", target());
+        }
+        if command.starts_with("cargo install") {
             // What is tried here need not be fast, but soon.
             shell.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
             shell.env("CARGO_PROFILE_RELEASE_DEBUG", "0").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
