@@ -80,5 +80,6 @@ mod tests {
             assert_ne!(text(ours as c_int), text(-1));
         }
         assert_eq!((code(Ok(())), text(c_int::MIN), text(9)), (BORROW_OK as c_int, text(-1), text(-1)));
+        assert_ne!(text(BORROW_OK as c_int), text(-1));
     }
 }
