@@ -75,6 +75,8 @@ no_processes(Proc *good, uintptr_t pa)
 	int line;
 
 	CHECK(dead != NULL && endproc(dead) == BORROW_OK);
+	/* A name is no address that the CPU takes: of those, the upper 17 bits are alike. */
+	CHECK(name >> 47 != 0 && name >> 47 != 0x1ffff);
 	for (i = 0; i < sizeof bad / sizeof *bad; i++) {
 		/* The generation of a first process is 0: then this is no other name. */
 		if (bad[i] != good && (line = is_refused(bad[i], good, pa)) != 0)
