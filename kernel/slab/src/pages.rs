@@ -93,7 +93,7 @@ impl<'a, R: RelaxStrategy> Map<'a, R> {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn find_elsewhere(&self, address: usize) -> Option<&'a Page> {
         self.get(self.windows.number(address)?)
     }
