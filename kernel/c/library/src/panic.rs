@@ -20,10 +20,9 @@ struct Text {
 
 impl fmt::Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = LONGEST - 1 - self.length;
-        let part = text.as_bytes().iter().filter(|&&byte| byte != 0).take(room);
-        for &byte in part {
-            self.bytes[self.length] = byte;
+        let room = self.bytes[..LONGEST - 1].iter_mut().skip(self.length);
+        for (place, byte) in room.zip(text.bytes().filter(|&byte| byte != 0)) {
+            *place = byte;
             self.length += 1;
         }
         Ok(())

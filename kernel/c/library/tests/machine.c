@@ -35,6 +35,24 @@ page_at(uintptr_t pa)
 	return NULL;
 }
 
+/* A page whose zeroing takes until somebody waits for it; how far that is, and how often somebody has waited. */
+static uintptr_t slow_page;
+static unsigned zeroing, waits;
+
+static void
+zero_slowly(void)
+{
+	unsigned before = __atomic_load_n(&waits, __ATOMIC_RELAXED);
+	long patience = 100 * 1000 * 1000;
+
+	__atomic_store_n(&zeroing, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&waits, __ATOMIC_RELAXED) == before) {
+		if (--patience == 0)
+			broken("nobody relaxes while waiting");
+		sched_yield();
+	}
+}
+
 /* Whether everything that a function of the kernel's may ask the ledger is refused. */
 static void
 ask_from_within(uintptr_t pa)
@@ -84,6 +102,8 @@ steward_page_zero(uintptr_t pa)
 		broken("zeroes a page with interrupts on");
 	memset(page_at(pa), 0, PAGE);
 	__atomic_fetch_add(&zeroes_told, 1, __ATOMIC_RELAXED);
+	if (pa == slow_page)
+		zero_slowly();
 	ask_from_within(pa);
 }
 
@@ -99,6 +119,9 @@ steward_page_freed(uintptr_t pa)
 void
 steward_relax(void)
 {
+	if (interrupts_are_off == 0)
+		broken("waits with interrupts on");
+	__atomic_fetch_add(&waits, 1, __ATOMIC_RELAXED);
 	sched_yield();
 }
 
@@ -158,6 +181,40 @@ cpu(void *number)
 	if (p == NULL || endproc(p) != BORROW_OK)
 		broken("a process cannot end");
 	return (void *)had;
+}
+
+static void *
+takes_slow_page(void *process)
+{
+	this_cpu = 1;
+	return (void *)(uintptr_t)pageown_acquire(process, slow_page, VA);
+}
+
+/* Who comes to a page while another CPU is at it, to look or to take it, relaxes until that is done. */
+int
+waiting(void)
+{
+	struct Proc *p = newproc(), *q = newproc();
+	pthread_t other;
+	void *code;
+	int looks;
+
+	slow_page = BASE + 3 * PAGE;
+	for (looks = 0; looks < 2; looks++) {
+		zeroing = 0;
+		CHECK(pthread_create(&other, NULL, takes_slow_page, p) == 0);
+		while (!__atomic_load_n(&zeroing, __ATOMIC_ACQUIRE))
+			sched_yield();
+		if (looks)
+			CHECK(pa2owner(slow_page)->owner == p);
+		else
+			CHECK(pageown_acquire(q, slow_page, VA) == BORROW_EALREADY);
+		CHECK(pthread_join(other, &code) == 0 && (uintptr_t)code == BORROW_OK);
+		CHECK(pageown_release(p, slow_page) == BORROW_OK);
+	}
+	slow_page = 0;
+	CHECK(endproc(p) == BORROW_OK && endproc(q) == BORROW_OK);
+	return 0;
 }
 
 int

@@ -172,7 +172,7 @@ main(void)
 		int (*run)(void);
 	} parts[] = {{"wrong beginnings", wrong_beginnings}, {"room", room},
 	             {"pages zeroed and freed", zeroed_and_freed}, {"calls from within", from_within}, {"stacks", stacks},
-	             {"programs", programs}, {"two CPUs", two_cpus},
+	             {"programs", programs}, {"waiting", waiting}, {"two CPUs", two_cpus},
 	             {"lent memory overwritten", overwritten}};
 	size_t i;
 

@@ -45,6 +45,7 @@ extern size_t block_bytes;
 
 /* Parts of the test: 0, or the line of the first check that failed. */
 int wrong_beginnings(void);
+int waiting(void);
 int two_cpus(void);
 int overwritten(void);
 

@@ -89,9 +89,22 @@ wrong_ranges(void)
 		{{0x100, 1}, {UINTPTR_MAX, 1}},
 		{{0x100, (uintptr_t)1 << 29}, {(uintptr_t)1 << 30, (uintptr_t)1 << 29}}, /* one too many */
 	};
+	static struct StewardRange many[1025], more[2];
 	struct StewardPlan w = plan;
 	size_t i;
 
+	for (i = 0; i < 1025; i++)
+		many[i] = (struct StewardRange){2 * i, 1};
+	w.ranges = many;
+	w.range_count = 1025;
+	CHECK(refuses_plan(&w) == 0);
+	w.range_count = 1024;
+	CHECK(steward_bytes(&w) != 0);
+	w.range_count = 2;
+	memcpy(more, banks, sizeof more);
+	more[1].count++;
+	w.ranges = more;
+	CHECK(steward_bytes(&w) == block_bytes + 16);
 	for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		w.ranges = wrong[i];
 		if (refuses_plan(&w) != 0) {
@@ -167,6 +180,12 @@ wrong_beginnings(void)
 	CHECK(steward_bytes(&w) == block_bytes);
 	w.processes++;
 	CHECK(steward_bytes(&w) == block_bytes + 256);
+	w.keys = 0;
+	i = steward_bytes(&w);
+	w.keys = 1 << 16;
+	CHECK(steward_bytes(&w) - i <= 80 << 16 && steward_bytes(&w) - i > 79 << 16);
+	w.keys++;
+	CHECK(steward_bytes(&w) - i <= 145 << 16 && steward_bytes(&w) - i > 143 << 16);
 	all = block_bytes + 2 * AROUND;
 	around = aligned_alloc(AROUND, (all + AROUND - 1) / AROUND * AROUND);
 	as_it_was = malloc(all);
