@@ -121,4 +121,20 @@ mod tests {
             assert!(objects >= 8 && (bytes - objects * size) * 8 <= bytes, "{shape:?}");
         }
     }
+
+    #[test]
+    fn magazines_hold_16_kib_and_at_least_four_objects_and_batches_are_half_of_them() {
+        for (size, capacity) in [(16, CAPACITY), (1024, 16), (3072, 5), (4096, 4)] {
+            let shape = Shape::new("", size);
+            assert_eq!((shape.capacity, shape.batch()), (capacity, capacity / 2), "{size}");
+        }
+    }
+
+    #[test]
+    fn each_error_has_words_of_its_own() {
+        use std::{collections::BTreeSet, string::ToString};
+        let errors = [FreeError::Unknown, FreeError::NotAnObject, FreeError::OtherCache, FreeError::AlreadyFree];
+        let texts: BTreeSet<_> = errors.iter().map(ToString::to_string).collect();
+        assert!(texts.len() == errors.len() && texts.iter().all(|text| text.len() > 10));
+    }
 }
