@@ -73,6 +73,24 @@ fn a_free_of_what_was_never_handed_out_is_an_error() {
 }
 
 #[test]
+fn what_lies_in_the_further_pages_of_a_slab_is_told_apart_too() {
+    let memory = Memory::new();
+    let caches = caches(&memory);
+    let mut own = Magazines::new();
+    let cache = caches.class(class_of(3000, 8).unwrap());
+    let size = caches.shape(cache).size;
+    assert!(caches.shape(cache).pages > 2);
+    let taken: Vec<usize> = (0..8).map(|_| caches.take(&mut own, cache, 3000).unwrap()).collect();
+    let slab = *taken.iter().min().unwrap();
+    for address in taken {
+        assert!((address - slab).is_multiple_of(size));
+        caches.put(&mut own, cache, address, 3000, || ()).unwrap();
+        let mut again = |address| caches.put(&mut own, cache, address, 3000, || ());
+        assert_eq!((again(address), again(address + 16)), (Err(FreeError::AlreadyFree), Err(FreeError::NotAnObject)));
+    }
+}
+
+#[test]
 fn runs_are_taken_back_once_and_whole() {
     let memory = Memory::new();
     let caches = caches(&memory);
@@ -115,6 +133,8 @@ fn named_caches_know_their_objects_and_are_limited() {
     for (bytes, alignment) in [(5000, 8), (8, 8192), (8, 3)] {
         assert!(caches.named("wrong", bytes, alignment).is_none());
     }
+    let page = caches.named("page", PAGE_BYTES, PAGE_BYTES).unwrap();
+    assert!(caches.take(&mut own, page, PAGE_BYTES).unwrap().is_multiple_of(PAGE_BYTES));
     assert!((0..100).filter_map(|_| caches.named("more", 1, 1)).count() < MOST_CACHES);
     assert!(caches.named("one too many", 1, 1).is_none());
 }
