@@ -354,6 +354,14 @@ mod tests {
     const KERNELS: u64 = ProcessId::KERNEL.slot() as u64;
 
     #[test]
+    fn secrets_are_those_of_splitmix64_and_products_are_folded() {
+        let mut state = 1_234_567;
+        let first: [u64; 3] = core::array::from_fn(|_| secret(&mut state));
+        assert_eq!(first, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+        assert_eq!((folded(3, 5), folded(u64::MAX, 2), folded(1 << 63, 6)), (15, u64::MAX, 3));
+    }
+
+    #[test]
     fn a_key_changes_as_its_rule_says_wherever_it_lies() {
         let (heads, more) = ([const { Bucket::new() }; 1], [const { Bucket::new() }; 1]);
         let others = Others::new(&heads, 0, 1).expect("a power of two");

@@ -34,6 +34,21 @@ fn objects_are_apart_and_aligned() {
 }
 
 #[test]
+fn what_is_asked_for_of_an_object_may_change() {
+    let memory = Memory::new();
+    let caches = caches(&memory);
+    let mut own = Magazines::new();
+    let cache = caches.class(class_of(100, 8).unwrap());
+    let object = caches.take(&mut own, cache, 100).unwrap();
+    for (old, new) in [(100, 107), (107, 98)] {
+        caches.resize(&mut own, cache, old, new);
+        assert_eq!(caches.usage(cache, [&own]).asked, new);
+    }
+    caches.put(&mut own, cache, object, 98, || ()).unwrap();
+    assert_eq!(caches.usage(cache, [&own]).asked, 0);
+}
+
+#[test]
 fn a_second_free_is_an_error_and_changes_nothing() {
     let memory = Memory::new();
     let caches = caches(&memory);
