@@ -1,5 +1,7 @@
-//! Compiles the C programs of the tests, for the kernel's and for this crate's own.
+//! Compiles the C programs of the tests, all there are in tests/programs, for the kernel's and for this crate's own.
 #![forbid(unsafe_code)]
+
+use std::fs;
 
 fn main() {
     println!("cargo::rerun-if-changed=include");
@@ -9,14 +11,10 @@ fn main() {
     if is_kernel && std::env::var_os("CARGO_FEATURE_PROGRAMS").is_none() {
         return;
     }
-    steward_compile_c::compile(
-        "steward_c_programs",
-        &[
-            "tests/programs/plan9.c",
-            "tests/programs/codes.c",
-            "tests/programs/garbage.c",
-            "tests/programs/border.c",
-            "tests/programs/second.c",
-        ],
-    );
+    let files =
+        fs::read_dir("tests/programs").expect("there are programs").map(|file| file.expect("it is listed").path());
+    let mut sources: Vec<_> =
+        files.map(|file| file.display().to_string()).filter(|file| file.ends_with(".c")).collect();
+    sources.sort();
+    steward_compile_c::compile("steward_c_programs", &sources.iter().map(String::as_str).collect::<Vec<_>>());
 }

@@ -95,9 +95,10 @@ Benchmarks:
        ten million objects of mixed sizes, taken and freed by two threads, beside
        the allocator talc
   BORDER
-       instructions of calls between C and Rust, of the ledger asked from C, and of
-       bytes sent by the serial drivers in Rust and in C; the size of kernels with
-       either; and the lines of their sources (docs/rust-and-c.md)
+       instructions of calls between C and Rust, of the ledgers asked from C and from
+       Rust, and of bytes sent by the serial drivers in Rust and in C; times of the
+       former on this computer; the size of kernels with either driver; and what
+       their sources are made of (docs/rust-and-c.md)
   KTAP
        reading logs of 100 MB with results of tests
 

@@ -34,7 +34,9 @@ const HEADERS: [Header; 2] = [
 
 /// Makes the headers in kernel/c/include anew from the sources of kernel/c.
 ///
-/// `cargo xtask check header` says whether that is needed.
+/// Prints the paths of those that it writes: steward/borrow.h, with the calls of the ledger, and steward/host.h, with what a
+/// kernel in C and the static library (`cargo xtask library`) want of each other. `cargo xtask check header` says whether one
+/// differs from what its sources say, and writes none.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Options {}

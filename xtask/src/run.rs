@@ -62,7 +62,8 @@ pub struct Options {
     /// control characters
     #[arg(long = "command", value_name = "LINE")]
     commands: Vec<String>,
-    /// The driver of the kernel's serial ports
+    /// The language of the driver of the kernel's serial ports. This kernel has its tests in it, C programs among them, so
+    /// it needs a C compiler (`cc`, or what CC names) in either case
     #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t)]
     serial: Serial,
     /// Build the kernel with optimization and without debug assertions

@@ -78,7 +78,8 @@ pub struct Options {
     /// Only the tests of the kernel
     #[arg(long)]
     kernel_only: bool,
-    /// The driver of the kernel's serial ports
+    /// The language of the driver of the kernel's serial ports. Host tests are the same with either. A kernel with tests
+    /// has C programs in it, so it needs a C compiler (`cc`, or what CC names) in either case
     #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t)]
     serial: Serial,
     /// Print JSON, one object a line
@@ -219,7 +220,10 @@ impl All<'_> {
 
     fn kernel(&mut self, first_kept: &FirstKept) -> Result<Totals> {
         let Options { json, jobs, .. } = *self.options;
-        heading(json, "kernel tests");
+        heading(
+            json,
+            if self.options.serial == Serial::C { "kernel tests, serial ports driven in C" } else { "kernel tests" },
+        );
         let machine = &self.options.run.machine;
         let kernel = Kernel::build(&self.workspace, &self.way, self.options.serial, machine.accel(), &self.interrupts)?;
         let symbols = Rc::new(Symbols::of(&kernel.image.elf));

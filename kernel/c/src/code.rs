@@ -4,28 +4,28 @@ use core::ffi::{CStr, c_char, c_int};
 
 use steward_ledger::Error;
 
-/// What every call answers. Unless it is BORROW_OK, nothing was changed.
+/// What calls answer, as an `int`. Unless it is BORROW_OK, nothing was changed.
 #[expect(non_camel_case_types, reason = "these are the names that C knows")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BorrowError {
     /// It is done.
     BORROW_OK = 0,
-    /// The key has an owner.
+    /// The page or key has an owner already.
     BORROW_EALREADY = 1,
-    /// Who asks does not own the key.
+    /// Who asks does not own it. A borrower does not.
     BORROW_ENOTOWNER = 2,
-    /// The key is lent, or a device uses it.
+    /// It is lent, in whatever kind, or a device uses it: the owner cannot give it up or away.
     BORROW_EBORROWED = 3,
-    /// The key is lent mutably, or a device writes to it.
+    /// It is lent mutably, or a device writes to it: it cannot be lent.
     BORROW_EMUTBORROW = 4,
-    /// The key is lent shared, or a device reads it.
+    /// It is lent shared, or a device reads it: it cannot be lent mutably.
     BORROW_ESHAREDBORROW = 5,
-    /// Who asks has not borrowed the key in this kind, or no longer.
+    /// Who asks has not borrowed it in this kind, or no longer.
     BORROW_ENOTBORROWED = 6,
-    /// No such process or key; the process is dead; or both processes are the same.
+    /// No such process, page, key or address; the process has ended; both are the same; or the ledger is not open.
     BORROW_EINVAL = 7,
-    /// There is no room: a quota, a counter or the ledger's own memory is used up.
+    /// A quota of who gets something, or the ledger's own room, is used up.
     BORROW_ENOMEM = 8,
 }
 

@@ -39,24 +39,25 @@ const NONE: u64 = u64::MAX;
 /// Relaxed throughout: one word says it all, and the ledgers know who lives.
 static MADE: [AtomicU64; MOST_PROCESSES] = [const { AtomicU64::new(NONE) }; MOST_PROCESSES];
 
-/// A new process, which may own `owned` pages, and have borrowed `borrowed` by `loans` loans; and as many other keys,
-/// likewise. A page that it has borrowed twice counts twice. `UINT32_MAX` is no limit. It accepts whatever it is lent or
-/// given. NULL when there is no room.
+/// A new process. Its quotas: it may own `owned` pages, and have borrowed `borrowed` by `loans` loans; and as many other
+/// keys, likewise. A page that it has borrowed twice counts twice. With `UINT32_MAX` there is no quota, and the ledger's own
+/// room is the limit. It accepts whatever it is lent or given. NULL when there is no room for a process, or no ledger.
 ///
-/// It ends in two steps, in either order: `pageown_cleanup_process` and `borrow_cleanup_process`.
+/// It ends in two steps, in either order: `pageown_cleanup_process` and `borrow_cleanup_process`. Only after both can another
+/// have its place, and only after the last borrower of what it owned is done.
 #[unsafe(no_mangle)]
 pub extern "C" fn borrow_newproc(owned: u32, borrowed: u32, loans: u32) -> *mut Proc {
     make(Quota { owned, borrowed, loans }).unwrap_or(ptr::null_mut())
 }
 
 /// Ends a process as far as pages go. What it has borrowed goes back, what it owns becomes free, and what of that is lent
-/// out becomes free when the last borrower is done.
+/// out becomes free when the last borrower is done. Answers: EINVAL.
 #[unsafe(no_mangle)]
 pub extern "C" fn pageown_cleanup_process(process: *mut Proc) -> c_int {
     code(end(World::Frames, process))
 }
 
-/// Ends a process as far as other keys go, likewise.
+/// Ends a process as far as other keys go, likewise. Answers: EINVAL.
 #[unsafe(no_mangle)]
 pub extern "C" fn borrow_cleanup_process(process: *mut Proc) -> c_int {
     code(end(World::Keys, process))

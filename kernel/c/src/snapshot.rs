@@ -38,15 +38,16 @@ pub struct PageOwner {
     /// Who owns it, or did until it died, if borrowers still use it. NULL while nobody does; or while the kernel does, or a
     /// process that C code has no name for.
     pub owner: *mut Proc,
-    /// Who has borrowed it mutably; of several, one from the other, the last. NULL likewise.
+    /// Who has borrowed it mutably. Where Rust code has let borrowers lend on, which C code cannot, the last of them. NULL
+    /// likewise.
     pub mut_borrower: *mut Proc,
     /// What the owner may do.
     pub state: BorrowState,
     /// How many shared loans there are of it.
     pub shared_count: u32,
-    /// How often it is pinned for devices that read.
+    /// How many devices are reading it. Only Rust code says so, for drivers; with C code alone this is 0.
     pub device_reads: u32,
-    /// 1 while it is pinned for a device that writes.
+    /// 1 while a device is writing to it; likewise.
     pub device_writes: u8,
     /// 1 while the owner is dead and borrowers still use it.
     pub estate: u8,
@@ -82,8 +83,8 @@ const EMPTY: PageOwner = PageOwner {
 };
 
 /// Takes a snapshot of a key into the next buffer of this CPU; null if there is no such key, or no kernel.
-pub(crate) fn take(world: World, key: Result<usize, Error>) -> *mut PageOwner {
-    key.and_then(|key| look(world, key)).and_then(keep).unwrap_or(ptr::null_mut())
+pub(crate) fn take(world: World, key: Result<usize, Error>) -> *const PageOwner {
+    key.and_then(|key| look(world, key)).and_then(keep).unwrap_or(ptr::null())
 }
 
 fn look(world: World, key: usize) -> Result<PageOwner, Error> {
@@ -116,7 +117,7 @@ fn look(world: World, key: usize) -> Result<PageOwner, Error> {
     })
 }
 
-fn keep(snapshot: PageOwner) -> Result<*mut PageOwner, Error> {
+fn keep(snapshot: PageOwner) -> Result<*const PageOwner, Error> {
     let mut kept = Err(Error::Invalid);
     host()?.on_this_cpu(&mut |cpu| {
         let Some(buffers) = BUFFERS.get(cpu) else { return };
@@ -125,7 +126,7 @@ fn keep(snapshot: PageOwner) -> Result<*mut PageOwner, Error> {
         // SAFETY: the buffer is this CPU's, which does nothing else until this returns; of C code that still reads an older
         // snapshot there, `pa2owner` says that it must not.
         unsafe { buffer.write(snapshot) };
-        kept = Ok(buffer);
+        kept = Ok(buffer.cast_const());
     });
     kept
 }

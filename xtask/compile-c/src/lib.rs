@@ -19,15 +19,19 @@ const KERNEL: [&str; 8] = [
     "-fcf-protection=none",
 ];
 
+/// Where the ledger's header for C is, which any C code here may include.
+const LEDGER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../kernel/c/include");
+
 /// Compiles sources into a library of that name, and has it linked into the crate whose build script this is. Paths are
-/// relative to the crate; includes are looked for in `include` and beside the sources.
+/// relative to the crate; includes are looked for in `include`, beside the sources, and where `steward/borrow.h` is.
 ///
 /// # Panics
 /// When something does not compile, or there is no compiler; the message says how to get one.
 pub fn compile(name: &str, sources: &[&str]) {
     println!("cargo::rerun-if-env-changed=CC");
+    println!("cargo::rerun-if-changed={LEDGER}");
     let mut build = cc::Build::new();
-    build.include("include").no_default_flags(true).warnings_into_errors(true);
+    build.include("include").include(LEDGER).no_default_flags(true).warnings_into_errors(true);
     // The computer's own compiler makes code for bare metal too; there need be none that is named after the target.
     let named = env::var_os("CC").filter(|name| !name.is_empty());
     let compiler = named.unwrap_or_else(|| OsString::from("cc"));

@@ -1,15 +1,18 @@
 //! BORDER: what it costs that C and Rust work together, and the same driver in both; docs/rust-and-c.md has the answers.
 
+mod sources;
+
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use object::{Object, ObjectSection};
+use xshell::cmd;
 
 use super::Context;
 use super::costs;
+use super::frames::Figures;
 use super::row::{Row, Subject};
-use crate::check::sources;
 use crate::images::{self, Build, Serial};
 
 const ID: &str = "BORDER";
@@ -18,31 +21,19 @@ const TEST: &str = "steward_machine::ktests::border::what_crosses_the_border_is_
 /// What it logs before a figure.
 const MARK: &str = "at the border, ";
 
-/// Lists the files that may have unsafe code.
-const UNSAFE_FILES: &str = "xtask/allow/unsafe-files.txt";
-
-/// Figures that are set beside one another.
-const PEERS: [(&str, &str); 9] = [
-    ("a call, Rust to C", "a call, Rust to Rust, not inlined"),
-    ("a call, C to Rust", "a call, Rust to Rust, not inlined"),
-    ("a key taken and given up, from C", "a key taken and given up, from Rust"),
-    ("a key lent and returned, from C", "a key lent and returned, from Rust"),
-    ("a byte sent, driver in C, port instructions in C", "a byte sent, driver in Rust"),
-    ("a byte sent, driver in C, registers in Rust", "a byte sent, driver in Rust"),
-    ("a byte of 256 sent, driver in C, port instructions in C", "a byte of 256 sent, driver in Rust"),
-    ("a byte of 256 sent, driver in C, registers in Rust", "a byte of 256 sent, driver in Rust"),
-    (
-        "a byte asked for when there is none, driver in C, port instructions in C",
-        "a byte asked for when there is none, driver in Rust",
-    ),
+/// How what C does is named, and the same in Rust.
+const PEERS: [(&str, &str); 3] = [
+    ("driver in C, port instructions in C", "driver in Rust"),
+    ("driver in C, registers in Rust", "driver in Rust"),
+    ("from C", "from Rust"),
 ];
+/// What a call is set beside.
+const CALL: &str = "a call, Rust to Rust, not inlined";
 
-/// A driver's sources: what it does, and what is needed to reach it from Rust.
-const SOURCES: [(&str, &[&str]); 3] = [
-    ("driver in Rust", &["drivers/serial/src/uart.rs", "drivers/serial/src/registers.rs"]),
-    ("driver in C", &["drivers/serial-c/c/uart16550.c", "drivers/serial-c/c/uart16550.h"]),
-    ("border of the driver in C", &["drivers/serial-c/src/border.rs", "drivers/serial-c/src/uart.rs"]),
-];
+/// Measurements of each kind on this computer, for each round that is asked for: they take some dozen microseconds each.
+const MEASUREMENTS: u32 = 25;
+/// What is measured so, by its name there.
+const TIMES: [(&str, &str); 2] = [("key", "a key taken and given up"), ("loan", "a key lent and returned")];
 
 /// A figure of the kernel's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,26 +49,32 @@ impl Cost {
     }
 }
 
-/// Counts instructions in a machine, sizes of kernels, and lines.
+/// Counts instructions in a machine, times on this computer, sizes of kernels, and lines.
 ///
 /// # Errors
-/// As [`costs::counted`], and when a source is missing.
+/// As [`costs::counted`], when a program does not build, and when a source is missing.
 pub fn run(context: &Context) -> Result<Vec<Row>> {
     let mut rows = rows(&costs::counted(context, TEST, read)?);
+    rows.extend(times(context)?);
     rows.push(sizes(context)?);
-    rows.push(unsafe_files(context)?);
-    let lines = |(what, files): &(&str, &[&str])| -> Result<Row> {
-        let count = |file: &&str| -> Result<u32> {
-            let text = fs::read_to_string(context.workspace.root().join(file)).with_context(|| (*file).to_owned())?;
-            Ok(lines(&text))
-        };
-        let total: u32 = files.iter().map(count).sum::<Result<u32>>()?;
-        Ok(Subject::for_scale(ID, format!("lines, {what}"), "lines", String::new()).row(f64::from(total), None))
-    };
-    for source in &SOURCES {
-        rows.push(lines(source)?);
-    }
+    rows.extend(sources::rows(context.workspace.root())?);
     Ok(rows)
+}
+
+/// Nanoseconds on this computer, where C is linked to the ledger as in a kernel, and no interrupts are turned off.
+fn times(context: &Context) -> Result<Vec<Row>> {
+    let shell = context.workspace.shell()?;
+    let program = ["--release", "--package", "steward-c", "--example", "border"];
+    let rounds = (context.rounds * MEASUREMENTS).to_string();
+    let text =
+        cmd!(shell, "cargo run --quiet {program...} -- {rounds}").read().context("the border cannot be measured")?;
+    let figures = Figures::parse(&text)?;
+    let row = |(measured, what): (&str, &str)| -> Result<Row> {
+        let median = |whose| figures.get(measured, whose).map(|figure| figure.median);
+        let (what, peer) = (format!("{what}, from C, time"), format!("{what}, from Rust, time"));
+        Ok(Subject::for_scale(ID, what, "ns", peer).row(median("c")?, Some(median("rust")?)))
+    };
+    TIMES.into_iter().map(row).collect()
 }
 
 /// The kernel's machine code with the driver in C beside that with the one in Rust.
@@ -89,23 +86,11 @@ fn sizes(context: &Context) -> Result<Row> {
     let (in_c, in_rust) = (size(Serial::C)?, size(Serial::Rust)?);
     let subject = Subject::for_scale(
         ID,
-        "machine code (.text) of the kernel, release, driver in C".to_owned(),
+        "machine code of the release kernel (.text), driver in C".to_owned(),
         "bytes",
-        "the same, driver in Rust".to_owned(),
+        "machine code of the release kernel (.text), driver in Rust".to_owned(),
     );
     Ok(subject.row(f64::from(in_c), Some(f64::from(in_rust))))
-}
-
-/// Files of the kernel that have unsafe code, beside all of them.
-fn unsafe_files(context: &Context) -> Result<Row> {
-    let root = context.workspace.root();
-    let is_kernel = |path: &&str| path.starts_with("kernel/");
-    let list = sources::read(root, UNSAFE_FILES)?;
-    let listed = list.lines().filter(is_kernel).count();
-    let all = sources::all(root)?.iter().filter(|source| is_kernel(&source.path.as_str())).count();
-    let what = "files of kernel/ that may have unsafe code".to_owned();
-    let subject = Subject::for_scale(ID, what, "files", "all files of kernel/".to_owned());
-    Ok(subject.row(f64::from(u32::try_from(listed)?), Some(f64::from(u32::try_from(all)?))))
 }
 
 /// Bytes of an ELF file's machine code.
@@ -114,15 +99,6 @@ fn text(elf: &Path) -> Result<u32> {
     let file = object::File::parse(&*data)?;
     let section = file.section_by_name(".text").context("the kernel has no machine code")?;
     Ok(section.size().try_into()?)
-}
-
-/// Lines that are neither empty nor comments alone. Tests in the same file count; there are none in these.
-fn lines(text: &str) -> u32 {
-    let is_code = |line: &&str| {
-        let line = line.trim();
-        !line.is_empty() && !["//", "/*", "*"].iter().any(|mark| line.starts_with(mark))
-    };
-    text.lines().filter(is_code).count() as u32
 }
 
 /// The figures in a log.
@@ -136,12 +112,20 @@ fn parse(text: &str) -> Option<Cost> {
     Some(Cost { what: what.to_owned(), instructions: instructions.parse().ok()?, times: times.parse().ok()? })
 }
 
+/// What stands beside a figure: the same from Rust, or in Rust.
+fn peer(what: &str) -> Option<String> {
+    if what.starts_with("a call, ") && what != CALL {
+        return Some(CALL.to_owned());
+    }
+    PEERS.iter().find_map(|(in_c, in_rust)| Some(format!("{}{in_rust}", what.strip_suffix(in_c)?)))
+}
+
 fn rows(costs: &[Cost]) -> Vec<Row> {
     let row = |cost: &Cost| {
-        let peer = PEERS.iter().find(|(what, _)| *what == cost.what).map(|(_, peer)| *peer);
-        let peers = peer.and_then(|peer| costs.iter().find(|cost| cost.what == peer)).map(Cost::each);
-        Subject::for_scale(ID, cost.what.clone(), "instructions", peer.unwrap_or_default().to_owned())
-            .row(cost.each(), peers)
+        // There is none of what only C does: to be refused.
+        let other = peer(&cost.what).and_then(|peer| costs.iter().find(|cost| cost.what == peer));
+        let name = other.map(|other| other.what.clone()).unwrap_or_default();
+        Subject::for_scale(ID, cost.what.clone(), "instructions", name).row(cost.each(), other.map(Cost::each))
     };
     costs.iter().map(row).collect()
 }
@@ -164,7 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_empty_lines_are_no_lines() {
-        assert_eq!(lines("/* one\n * two */\n\nint x; /* three */\n\t// four\n#endif\n"), 2);
+    fn what_is_done_from_c_or_in_c_is_set_beside_the_same_in_rust() {
+        let same = |what: &str| peer(what).unwrap_or_default();
+        assert_eq!(same("a byte sent, driver in C, registers in Rust"), "a byte sent, driver in Rust");
+        assert_eq!(same("a key lent and returned, from C"), "a key lent and returned, from Rust");
+        assert_eq!(same("a loop in C, without a call"), "");
+        assert_eq!(same("a key lent and returned, from Rust"), "");
     }
 }

@@ -14,7 +14,7 @@ typedef struct Api {
 	int (*lend_mut)(Proc *, Proc *, uintptr_t);
 	int (*return_shared)(Proc *, uintptr_t);
 	int (*return_mut)(Proc *, uintptr_t);
-	struct PageOwner *(*look)(uintptr_t);
+	const struct PageOwner *(*look)(uintptr_t);
 } Api;
 
 static int page_acquire(Proc *p, uintptr_t k) { return pageown_acquire(p, k, VA); }
@@ -39,7 +39,7 @@ ends(Proc **p, int n)
 static int
 while_shared(const Api *api, Proc *p, Proc *q, Proc *r, uintptr_t k)
 {
-	struct PageOwner *o;
+	const struct PageOwner *o;
 
 	CHECK(api->lend_shared(p, q, k) == BORROW_OK);
 	CHECK(api->release(p, k) == BORROW_EBORROWED);
@@ -65,7 +65,7 @@ while_shared(const Api *api, Proc *p, Proc *q, Proc *r, uintptr_t k)
 static int
 while_mut(const Api *api, Proc *p, Proc *q, Proc *r, uintptr_t k)
 {
-	struct PageOwner *o;
+	const struct PageOwner *o;
 
 	CHECK(api->lend_mut(p, q, k) == BORROW_OK);
 	CHECK(api->release(p, k) == BORROW_EBORROWED);
@@ -150,7 +150,7 @@ no_room(const Api *api, uintptr_t k, uintptr_t step)
 static int
 snapshots(uintptr_t base)
 {
-	struct PageOwner *o[5];
+	const struct PageOwner *o[5];
 	int i;
 
 	for (i = 0; i < 5; i++)

@@ -163,7 +163,7 @@ anything(Proc **real, uintptr_t base, int npage, uint64_t seed)
 		Proc *q = b % 4 ? real[b / 4 % REALS] : (Proc *)(uintptr_t)b;
 		uintptr_t k = c % 8 ? base + c / 8 % (unsigned)npage * PAGE : (uintptr_t)c;
 		uint64_t va = b % 5 ? VA : b;
-		struct PageOwner *o = NULL;
+		const struct PageOwner *o = NULL;
 		int code = BORROW_OK;
 
 		switch (a % 17) {

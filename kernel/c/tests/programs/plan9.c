@@ -54,7 +54,7 @@ freepages(void)
 	int i, n = 0;
 
 	for (i = 0; i < bank.npage; i++) {
-		PageOwner *o = pa2owner(bank.base + (uintptr)i * BY2PG);
+		const PageOwner *o = pa2owner(bank.base + (uintptr)i * BY2PG);
 		n += o != NULL && o->state == BORROW_FREE;
 	}
 	return n;
@@ -138,7 +138,7 @@ fork_and_exit(void)
 	CHECK(newseg(&childstack, child, USTKTOP - 2 * BY2PG, 2) == BORROW_OK);
 	CHECK(freepages() == before - 8);
 	for (i = 0; i < text.npage; i++) {
-		PageOwner *o = pa2owner(text.page[i]);
+		const PageOwner *o = pa2owner(text.page[i]);
 		CHECK(o->owner == parent && o->state == BORROW_SHARED_OWNED && o->shared_count == 1);
 	}
 	/* The parent cannot write what the child reads, nor take it away. */
@@ -159,7 +159,7 @@ orphan(void)
 	Proc *parent = newproc(), *child = newproc();
 	Segment text, shared;
 	int before = freepages();
-	PageOwner *o;
+	const PageOwner *o;
 
 	CHECK(newseg(&text, parent, UTZERO, 3) == BORROW_OK);
 	CHECK(lendseg(&shared, &text, child, SHARED) == BORROW_OK);
@@ -182,7 +182,7 @@ messages(void)
 	Proc *client = newproc(), *server = newproc();
 	Segment buffer, lent;
 	int before = freepages();
-	PageOwner *o;
+	const PageOwner *o;
 
 	CHECK(newseg(&buffer, client, UTZERO, 2) == BORROW_OK);
 	CHECK(lendseg(&lent, &buffer, server, EXCLUSIVE) == BORROW_OK);

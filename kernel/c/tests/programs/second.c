@@ -29,7 +29,7 @@ typedef struct Api {
 	int (*one[4])(Proc*, uintptr_t);
 	int (*two[3])(Proc*, Proc*, uintptr_t);
 	int (*end[2])(Proc*);
-	PageOwner *(*look)(uintptr_t);
+	const PageOwner *(*look)(uintptr_t);
 } Api;
 
 /* What processes a and b do with a key, and what comes of it. */
@@ -37,7 +37,7 @@ typedef struct Step { int op, a, b, key, want; } Step;
 
 static uint64_t uva = 0x10000000;	/* where a process saw the last page */
 static int kmap;	/* a kernel object; its address is a key */
-static PageOwner *seen[4];	/* the last looks */
+static const PageOwner *seen[4];	/* the last looks */
 static unsigned nseen;
 
 /* Gives a process a free page, at an address not used before. */
@@ -109,7 +109,7 @@ static const Step script[] = {
 
 /* Does a snapshot say what the step wants? */
 static int
-is(PageOwner *o, const Step *s, Proc **p, uintptr_t key)
+is(const PageOwner *o, const Step *s, Proc **p, uintptr_t key)
 {
 	if(o == NULL || s->op == Nokey)
 		return o == NULL && s->op == Nokey;
@@ -162,7 +162,7 @@ c_second(uintptr_t base, int npage)
 {
 	const uintptr_t page[] = {base, base+(npage-1)*(uintptr_t)Pgsz, -(uintptr_t)Pgsz};
 	const uintptr_t key[] = {(uintptr_t)&kmap, 0, UINTPTR_MAX};
-	PageOwner *o;
+	const PageOwner *o;
 	int i, r;
 
 	r = npage < 4 ? Efew : run(&pages, page);
