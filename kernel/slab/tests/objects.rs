@@ -34,6 +34,26 @@ fn objects_are_apart_and_aligned() {
 }
 
 #[test]
+fn one_empty_slab_is_kept_for_who_comes_next() {
+    let memory = Memory::new();
+    let caches = caches(&memory);
+    let mut own = Magazines::new();
+    let cache = caches.class(class_of(2000, 8).unwrap());
+    let pages = caches.shape(cache).pages;
+    for round in 0..4 {
+        // Objects of two slabs, and of one in the end.
+        let objects: Vec<usize> = (0..12 - round * 3).map(|_| caches.take(&mut own, cache, 2000).unwrap()).collect();
+        for object in objects {
+            caches.put(&mut own, cache, object, 2000, || ()).unwrap();
+        }
+        caches.flush(&mut own);
+        assert_eq!((memory.out(), caches.usage(cache, [&own]).held), (pages, pages * PAGE_BYTES), "{round}");
+    }
+    caches.shrink();
+    assert_eq!(memory.out(), 0);
+}
+
+#[test]
 fn what_is_asked_for_of_an_object_may_change() {
     let memory = Memory::new();
     let caches = caches(&memory);
