@@ -87,7 +87,7 @@ fn a_range_of_which_one_key_is_refused_leaves_no_key_a_place() {
     let [a, b] = processes(ledger);
     ledger.acquire(b, &SCATTERED[3..], &mut ()).unwrap();
     let before = ledger.table().others().unwrap();
-    let places = |others: &steward_ledger::Others<'_>| (0..4).map(|chain| others.length(chain)).sum::<usize>();
+    let places = |others: &Others<'_>| (0..4).map(|chain| others.length(chain)).sum::<usize>();
     refused(ledger, Error::AlreadyOwned, || ledger.acquire(a, &SCATTERED, &mut ()));
     assert_eq!(places(before), 1);
 }
@@ -109,7 +109,7 @@ fn what_finds_no_place_is_no_memory_and_changes_nothing() {
     ledger.release(b, &[keys(3000, 10)], &mut ()).unwrap();
     ledger.acquire(b, &ten, &mut ()).unwrap();
     audit(ledger);
-    ledger.table().others().unwrap().grow(world::leak(1, Default::default)).unwrap();
+    ledger.table().others().unwrap().grow(leak(1, Default::default)).unwrap();
     ledger.acquire(b, &[keys(3000, 5)], &mut ()).unwrap();
     audit(ledger);
     refused(ledger, Error::NoMemory, || ledger.acquire(b, &[keys(4000, 1)], &mut ()));
