@@ -138,8 +138,12 @@ pub fn take_for(process: ProcessId, frame: FrameNumber) -> Result<(), Error> {
     if shortage::strikes() {
         return Err(Error::NoMemory);
     }
-    // Its quota comes before whose the frame is.
-    ledger::with(|ledger| ledger.count(process, 1).map(|()| ledger.discount(process, 1)))?;
+    let key = frame.as_u64() as usize;
+    // Its quota comes before whose the frame is, but not before whether there is one.
+    ledger::with(|ledger| {
+        let counted = ledger.count(process, 1).map(|()| ledger.discount(process, 1));
+        counted.map_err(|full| ledger.view(key).err().unwrap_or(full))
+    })?;
     // The kernel's first: should the process die meanwhile, only the ledger itself may make something its own.
     let taken = with_allocator(|allocator, reservation| {
         ledger::with(|ledger| ledger.count(ProcessId::KERNEL, 1))?;
@@ -147,7 +151,7 @@ pub fn take_for(process: ProcessId, frame: FrameNumber) -> Result<(), Error> {
         taken.inspect_err(|_| ledger::with(|ledger| ledger.discount(ProcessId::KERNEL, 1)))
     });
     let taken = taken.ok_or(Error::Invalid)??;
-    let keys = [Extent::one(frame.as_u64() as usize)];
+    let keys = [Extent::one(key)];
     ledger::with(|ledger| ledger.transfer(ProcessId::KERNEL, process, &keys, &mut ledger::Kernel)).inspect_err(|_| {
         give_back(taken.into()).expect("nobody has borrowed it");
     })

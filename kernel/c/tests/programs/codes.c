@@ -128,6 +128,9 @@ no_room(const Api *api, uintptr_t k, uintptr_t step)
 	/* Who may have no more hears that first, also of what has an owner. */
 	CHECK(api->acquire(poor, k) == BORROW_ENOMEM);
 	CHECK(api->transfer(p, poor, k) == BORROW_ENOMEM);
+	/* But what there is not comes before. */
+	if (api == &pages)
+		CHECK(api->acquire(poor, (uintptr_t)1 << 40) == BORROW_EINVAL);
 	CHECK(api->look(k)->owner == p);
 	CHECK(api->lend_shared(p, few, k) == BORROW_OK && api->lend_shared(p, few, k) == BORROW_OK);
 	CHECK(api->lend_shared(p, few, k) == BORROW_ENOMEM && api->lend_mut(p, few, k + step) == BORROW_ENOMEM);
