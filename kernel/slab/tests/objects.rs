@@ -206,6 +206,10 @@ fn memory_in_single_pages_makes_small_slabs() {
     let taken: BTreeSet<usize> = (0..10).map(|_| caches.take(&mut own, cache, 4096).unwrap()).collect();
     assert_eq!(taken.len(), 10);
     assert_eq!(caches.take_run(5000, 1), None);
+    for address in taken {
+        caches.put(&mut own, cache, address, 4096, || ()).unwrap();
+    }
+    assert_eq!(kept(&caches, &memory, &mut [own]), 0);
 }
 
 #[test]
@@ -253,6 +257,32 @@ fn one_slab_that_is_not_taken_back_keeps_no_other() {
         memory.lent.store(0, Relaxed);
         assert_eq!(kept(&caches, &memory, std::slice::from_mut(&mut own)), 0);
     }
+}
+
+#[test]
+fn runs_of_up_to_32_pages_are_kept_and_none_gives_way_while_there_is_room() {
+    let memory = Memory::new();
+    let caches = caches(&memory);
+    let long = caches.take_run(33 * PAGE_BYTES, 1).unwrap();
+    caches.put_run(long, 33 * PAGE_BYTES).unwrap();
+    assert_eq!((memory.out(), caches.runs().held), (0, 0));
+    let sizes = [2, 3, 4, 5, 6, 7, 8, 32].map(|pages| pages * PAGE_BYTES);
+    let runs = sizes.map(|bytes| caches.take_run(bytes, 1).unwrap());
+    let put = |place: usize| caches.put_run(runs[place], sizes[place]).unwrap();
+    (0..8).for_each(put);
+    let out = memory.out();
+    memory.left.store(0, Relaxed);
+    // Whichever is taken, and in whatever order, the others stay.
+    for (first, second) in [(0, 7), (7, 0), (3, 4), (6, 1)] {
+        let taken = [first, second].map(|place| caches.take_run(sizes[place], 1));
+        assert_eq!(taken, [first, second].map(|place| Some(runs[place])));
+        put(first);
+        put(second);
+        assert_eq!(memory.out(), out);
+    }
+    assert_eq!(sizes.map(|bytes| caches.take_run(bytes, 1)), runs.map(Some));
+    (0..8).for_each(put);
+    assert_eq!(kept(&caches, &memory, &mut []), 0);
 }
 
 #[test]
