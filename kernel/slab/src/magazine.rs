@@ -85,3 +85,26 @@ impl Default for Magazines {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn a_magazine_is_full_at_its_capacity_gives_the_newest_and_loses_the_oldest() {
+        let mut magazine = Magazine::new();
+        assert!(magazine.is_full() && magazine.pop().is_none(), "there is no room before it is known how much");
+        magazine.capacity = 4;
+        for address in 1..=4 {
+            assert!(!magazine.is_full());
+            magazine.push(address);
+        }
+        assert!(magazine.is_full());
+        let mut oldest = Vec::new();
+        magazine.take_oldest(2, |address| oldest.push(address));
+        assert_eq!((oldest.as_slice(), magazine.len(), magazine.is_full()), (&[1, 2][..], 2, false));
+        assert_eq!([(); 3].map(|()| magazine.pop()), [Some(4), Some(3), None]);
+    }
+}
