@@ -37,3 +37,16 @@ impl AddAssign for Usage {
         self.held += other.held;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uses_add_up_part_by_part() {
+        let mut sum = Usage { live: 2, asked: 30, handed_out: 400, held: 5000 };
+        sum += Usage { live: 7, asked: 50, handed_out: 300, held: 1000 };
+        assert_eq!(sum, Usage { live: 9, asked: 80, handed_out: 700, held: 6000 });
+        assert_eq!((sum.fragmentation(), Usage::default().fragmentation()), (986, 0));
+    }
+}

@@ -165,5 +165,8 @@ mod tests {
         let windows = of(&[0..GIB, 8 << 40..64 << 40, 100 << 40..101 << 40]);
         assert!(windows.leaves() * LEAF_PAGES <= REACH);
         assert!(windows.number(8 << 40).is_some() && windows.number(100 << 40).is_none());
+        // Nearly as much as has numbers, with a small hole.
+        let windows = of(&[0..8 << 40, (8 << 40) + MIB..15 << 40]);
+        assert_eq!(windows.number((15 << 40) - 1), Some((15 << 40) / PAGE_BYTES - 1));
     }
 }

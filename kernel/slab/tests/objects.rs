@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use memory::{BASE, Memory, caches, kept};
+use memory::{BASE, Memory, PAGES, caches, kept};
 use steward_slab::{
     CLASSES, Caches, FreeError, Leaf, MOST_CACHES, Magazines, PAGE_BYTES, Pages, Usage, Windows, class_of, class_size,
 };
@@ -206,6 +206,20 @@ fn memory_in_single_pages_makes_small_slabs() {
     let taken: BTreeSet<usize> = (0..10).map(|_| caches.take(&mut own, cache, 4096).unwrap()).collect();
     assert_eq!(taken.len(), 10);
     assert_eq!(caches.take_run(5000, 1), None);
+    for address in taken {
+        caches.put(&mut own, cache, address, 4096, || ()).unwrap();
+    }
+    assert_eq!(kept(&caches, &memory, &mut [own]), 0);
+}
+
+#[test]
+fn all_memory_can_be_used() {
+    let memory = Memory::new();
+    let caches = caches(&memory);
+    let mut own = Magazines::new();
+    let cache = caches.class(CLASSES - 1);
+    let taken: Vec<usize> = std::iter::from_fn(|| caches.take(&mut own, cache, 4096)).collect();
+    assert_eq!((taken.len(), memory.out()), (PAGES, PAGES));
     for address in taken {
         caches.put(&mut own, cache, address, 4096, || ()).unwrap();
     }

@@ -13,7 +13,8 @@ use steward_slab::{Caches, Leaf, Magazines, PAGE_BYTES, Pages, Windows};
 
 /// Where the pages begin.
 pub const BASE: usize = 0xffff_8000_0000_0000;
-const PAGES: usize = 1 << 14;
+/// How many there are.
+pub const PAGES: usize = 1 << 14;
 
 /// The pages.
 #[derive(Debug)]
