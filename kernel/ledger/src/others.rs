@@ -367,13 +367,15 @@ mod tests {
         let others = Others::new(&heads, 0, 1).expect("a power of two");
         others.grow(&more).expect("once is not too often");
         let change = |key, rule: fn(Word) -> Result<Word, Error>| others.change(key, rule, || unreachable!());
-        // Nobody has any key; then there is a bucket behind the first.
-        for number in [0, 5] {
+        // Nobody has any key; then the first bucket is full; then there is another one behind it.
+        for number in [0, 5, 10] {
             assert_eq!(change(100, Ok), Ok(()));
             assert_eq!(change(100, |_| Err(Error::Borrowed)), Err(Error::Borrowed));
             assert_eq!(others.length(0), number);
-            (number..number + 5).for_each(|key| others.insert(key, 3).expect("there is room"));
+            (number..10.min(number + 5)).for_each(|key| others.insert(key, 3).expect("there is room"));
         }
+        // To take one more, there is no room.
+        assert_eq!(change(100, |word| Ok(word.with_owner(3))), Err(Error::NoMemory));
         for key in [0, 4, 5, 9] {
             assert_eq!(change(key, |word| Ok(word.with_shared(2))), Ok(()));
             assert_eq!(others.get(key).map(|word| (word.owner(), word.shared())), Some((3, 2)), "{key}");
