@@ -47,7 +47,8 @@ pub enum Difference {
     /// A key that is in no span has a place that it should not have: a second one, one in another chain, or one though nobody
     /// owns it.
     Place { key: usize },
-    /// Buckets that were added for such keys, and those that are in chains or wait for that.
+    /// Buckets that were added for such keys, and those that are in chains or wait for that; or how many are said to wait, and
+    /// those that do.
     Buckets { counted: usize, found: usize },
 }
 
@@ -90,9 +91,10 @@ impl Ledger<'_> {
             }
             let is_other = |key| self.table.others_of(Extent::one(key)).is_some();
             others.keys().filter(|&key| !is_other(key)).for_each(|key| report(Difference::Place { key }));
-            let (counted, found) = others.audit(|key| report(Difference::Place { key }));
-            if counted != found {
-                report(Difference::Buckets { counted, found });
+            for (counted, found) in others.audit(|key| report(Difference::Place { key })) {
+                if counted != found {
+                    report(Difference::Buckets { counted, found });
+                }
             }
         }
         self.audit_sums(pins, &records, report);

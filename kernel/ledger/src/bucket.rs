@@ -209,7 +209,7 @@ pub(crate) fn lock(room: &impl Room, mut relax: impl FnMut()) -> Header {
 
 /// The same for who has better to do than to wait; `None` while another one has locked it, and now and then else.
 #[inline(always)]
-fn try_lock(room: &impl Room) -> Option<Header> {
+pub(crate) fn try_lock(room: &impl Room) -> Option<Header> {
     let cell = room.header_cell();
     let seen = Header(cell.load(Relaxed));
     if seen.is_locked() {

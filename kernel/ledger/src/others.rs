@@ -262,9 +262,9 @@ impl<'a> Others<'a> {
     }
 
     /// Calls `stray` with each key whose place is wrong: it belongs to another chain, it has two, or nobody owns it.
-    /// How many buckets there are besides the first of each chain, and how many are found. Nobody may change anything
-    /// meanwhile.
-    pub(crate) fn audit(&self, mut stray: impl FnMut(usize)) -> (usize, usize) {
+    /// Pairs of how many buckets there should be and how many are found: besides the first of each chain, and of those in no chain.
+    /// Nobody may change anything meanwhile.
+    pub(crate) fn audit(&self, mut stray: impl FnMut(usize)) -> [(usize, usize); 2] {
         let listed = self.spare.count();
         let mut found = listed;
         for number in 0..self.buckets.len() {
@@ -280,8 +280,7 @@ impl<'a> Others<'a> {
                 }
             }
         }
-        let miscounted = self.spare.left().abs_diff(listed);
-        (self.spare.len(), found + miscounted)
+        [(self.spare.len(), found), (self.spare.left(), listed)]
     }
 
     /// Claims keys that follow each other, or none.
@@ -407,5 +406,7 @@ mod tests {
             others.spare.put(linked.expect("16 keys do not fit two buckets"));
         });
         assert!(twice.iter().any(|difference| matches!(difference, Difference::Buckets { .. })), "{twice:?}");
+        let miscounted = found(|others| others.spare.miscount());
+        assert_eq!(miscounted, [Difference::Buckets { counted: 0, found: 1 }]);
     }
 }

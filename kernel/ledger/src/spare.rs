@@ -91,6 +91,12 @@ impl<'a> Spare<'a> {
         stock.left += 1;
     }
 
+    /// Counts one too few from now on.
+    #[cfg(test)]
+    pub(crate) fn miscount(&self) {
+        self.stock.lock().left -= 1;
+    }
+
     /// How many there are, in chains or not.
     pub(crate) fn len(&self) -> usize {
         self.chunks.iter().map_while(Once::get).map(|chunk| chunk.len()).sum()

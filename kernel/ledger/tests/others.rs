@@ -219,6 +219,23 @@ fn a_death_goes_through_the_others_step_by_step() {
 }
 
 #[test]
+fn a_death_looks_at_256_chains_in_a_step() {
+    let ledger = ledger_with_others(1, 2048, 0);
+    let [a, b] = processes(ledger);
+    ledger.acquire(a, &[keys(50_000, 1)], &mut ()).unwrap();
+    let loan = ledger.lend(a, b, &[keys(50_000, 1)], SHARED, &mut ()).unwrap();
+    let mut death = ledger.begin_death(a).unwrap();
+    let mut steps = 0;
+    while ledger.go_on(&mut death, &mut ()) {
+        steps += 1;
+    }
+    // What is lent stays, so it goes through all chains, after the two spans.
+    assert_eq!(steps, 2 + 2048 / 256);
+    ledger.give_back(b, loan, &mut ()).unwrap();
+    assert_eq!(ledger.life(a), Life::Vacant);
+}
+
+#[test]
 fn a_death_takes_no_more_steps_at_once_because_a_chain_is_long() {
     let ledger = ledger_with_others(1, 1, 64);
     let [a, b] = processes(ledger);

@@ -11,8 +11,8 @@ use std::{
 };
 
 use steward_ledger::{
-    Access, Change, Direction, Effects, Error, Extent, Instant, Kind, Ledger, LoanId, Operation, Pin, ProcessId, Quota,
-    Terms,
+    Access, Bucket, Change, Direction, Effects, Error, Extent, Instant, Kind, Ledger, LoanId, Operation, Others, Pin,
+    ProcessId, Quota, Terms,
 };
 use world::*;
 
@@ -237,6 +237,37 @@ fn ranges_that_overlap_under_many_threads_stay_right() {
 fn keys_that_share_buckets_stay_right_under_many_threads() {
     hammer(ledger_of_others(24, 64), 4, true);
     hammer(ledger_of_others(24, 64), 4, false);
+}
+
+#[test]
+fn keys_without_a_ledger_stay_right_under_many_threads() {
+    const THREADS: u16 = 3;
+    // Of one chain: eight keys that all want, and three more of each thread's own.
+    let others = Others::new(leak(1, Bucket::new), 0, 1).unwrap();
+    others.grow(leak(4, Bucket::new)).unwrap();
+    let had: usize = thread::scope(|scope| {
+        let work = |owner: u16| {
+            let (others, mut random) = (&others, Random(u64::from(owner) + 77));
+            let rounds = 0..if cfg!(miri) { 20 } else { ROUNDS };
+            move || {
+                let mine = |round: &usize| {
+                    let key = random.below(8);
+                    let own = 100 * usize::from(owner) + round % 3;
+                    others.insert(own, owner).expect("nobody else wants it");
+                    let is_mine = others.insert(key, owner).is_ok();
+                    assert!(!is_mine || others.get(key).is_some_and(|word| word.owner() == owner), "key {key}");
+                    assert_eq!(others.remove(key, owner).is_ok(), is_mine, "key {key}");
+                    others.remove(own, owner).expect("nobody else has it");
+                    is_mine
+                };
+                rounds.filter(mine).count()
+            }
+        };
+        let threads: Vec<_> = (1..=THREADS).map(|owner| scope.spawn(work(owner))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert!(had > 0);
+    assert_eq!((others.length(0), others.spare_buckets()), (0, 4));
 }
 
 /// Each thread has its own keys and processes. Only free slots for loans are drawn from one stock.

@@ -111,6 +111,43 @@ fn a_lock_of_a_bucket_that_is_torn_is_found_out() {
     two_take_a_place::<TORN>();
 }
 
+/// One locks a bucket, and another one does if it is free; each adds one to a note.
+fn one_locks_and_another_tries<const LACK: u8>() {
+    loom::model(|| {
+        let parts = Arc::new((Places::<LACK>::new(), AtomicU64::new(0)));
+        let add = |note: &AtomicU64| note.store(note.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let other = Arc::clone(&parts);
+        let thread = thread::spawn(move || {
+            let Some(header) = bucket::try_lock(&other.0) else { return 0 };
+            add(&other.1);
+            bucket::unlock(&other.0, header);
+            1
+        });
+        let header = bucket::lock(&parts.0, thread::yield_now);
+        add(&parts.1);
+        bucket::unlock(&parts.0, header);
+        let changes = 1 + thread.join().unwrap();
+        assert_eq!(parts.1.load(Ordering::Relaxed), changes, "a change was lost");
+    });
+}
+
+#[test]
+fn a_bucket_that_is_locked_if_it_is_free_is_locked_alone() {
+    one_locks_and_another_tries::<WHOLE>();
+}
+
+#[test]
+#[should_panic]
+fn a_try_to_lock_that_orders_nothing_is_found_out() {
+    one_locks_and_another_tries::<RELAXED>();
+}
+
+#[test]
+#[should_panic]
+fn a_try_to_lock_that_is_torn_is_found_out() {
+    one_locks_and_another_tries::<TORN>();
+}
+
 /// One finds the place of the key it has claimed without the lock, while another key takes one where the key was before.
 fn one_looks_while_another_comes<const LACK: u8>() {
     loom::model(|| {
