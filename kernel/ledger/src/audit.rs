@@ -282,3 +282,116 @@ struct Records {
 fn keys_of(keys: Keys<'_>) -> impl Iterator<Item = usize> {
     keys.iter().flat_map(|extent| extent.start..extent.start + extent.count)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::{Account, Instant, Quota, Span, Table, Terms, Window, loan::Draft};
+
+    const KEYS: Extent = Extent { start: 10, count: 2 };
+    const ANYTHING: Window =
+        Window { shared: true, mutable: true, most_keys: usize::MAX, revocable: true, shortest: Some(0) };
+
+    /// A loan of an owner's and one below it, with everything that the rules say of them.
+    struct Tree<'t, 'l> {
+        ledger: &'t Ledger<'l>,
+        owner: ProcessId,
+        loans: [LoanId; 2],
+    }
+
+    impl Tree<'_, '_> {
+        /// The record as it is, which is written again after `change`.
+        fn rewrite(&self, loan: LoanId, change: impl FnOnce(&mut Draft<'_>, &mut LoanId)) {
+            let slot = self.ledger.pool.slot(loan.index());
+            let keys = [KEYS];
+            let mut draft = Draft {
+                lender: slot.lender(),
+                borrower: slot.borrower(),
+                keys: &keys,
+                count: slot.keys(),
+                kind: slot.kind(),
+                revocable: slot.is_revocable(),
+                may_end: slot.may_end(),
+                deadline: slot.deadline(),
+                parent: slot.parent.load(Relaxed),
+                depth: slot.depth(),
+            };
+            let mut root = slot.root();
+            change(&mut draft, &mut root);
+            slot.write(root, &draft);
+        }
+
+        fn slot(&self, loan: LoanId) -> &LoanSlot {
+            self.ledger.pool.slot(loan.index())
+        }
+    }
+
+    /// What an audit finds after something was done to such a tree. The upper loan is of that kind, the lower one shared.
+    fn found(kind: Kind, damage: impl FnOnce(&Tree<'_, '_>)) -> (Vec<Difference>, [LoanId; 2]) {
+        let entries = [const { Entry::free() }; 4];
+        let spans = [Span { keys: Extent { start: 10, count: 4 }, first: 0 }];
+        let accounts = [const { Account::new() }; 6];
+        let slots = [const { LoanSlot::new() }; 4];
+        let ledger = Ledger::new(Table::new(&entries, &spans).unwrap(), &accounts).unwrap();
+        ledger.grow(&slots).unwrap();
+        let [owner, first, second] = [(); 3].map(|()| ledger.admit(Quota::NONE, ANYTHING).unwrap());
+        ledger.acquire(owner, &[KEYS], &mut ()).unwrap();
+        let until = |nanoseconds| Some(Instant::from_nanoseconds(nanoseconds));
+        let upper = Terms { revocable: true, deadline: until(100), ..Terms::firm(kind) };
+        let upper = ledger.lend(owner, first, &[KEYS], upper, &mut ()).unwrap();
+        let lower = Terms { deadline: until(50), ..Terms::firm(Kind::Shared) };
+        let lower = ledger.relend(first, upper, second, &[KEYS], lower, &mut ()).unwrap();
+        let tree = Tree { ledger: &ledger, owner, loans: [upper, lower] };
+        tree.rewrite(lower, |_, _| ());
+        let mut differences = Vec::new();
+        ledger.audit(|difference| differences.push(difference));
+        assert_eq!(differences, [], "what is written again is as it was");
+        damage(&tree);
+        ledger.audit(|difference| differences.push(difference));
+        (differences, tree.loans)
+    }
+
+    #[test]
+    fn each_part_of_a_loans_place_in_its_tree_that_is_wrong_is_found() {
+        type Damage = fn(&Tree<'_, '_>, LoanId);
+        let wrong: [(&str, Kind, usize, Damage); 12] = [
+            ("the depth of a root", Kind::Mut, 0, |tree, loan| tree.rewrite(loan, |draft, _| draft.depth = 2)),
+            ("the root of a root", Kind::Mut, 0, |tree, loan| tree.rewrite(loan, |_, root| *root = tree.loans[1])),
+            ("a root that may not end", Kind::Mut, 0, |tree, loan| {
+                tree.rewrite(loan, |draft, _| draft.may_end = false)
+            }),
+            ("not below its parent", Kind::Mut, 1, |tree, _| {
+                tree.slot(tree.loans[0]).first_child.store(NONE, Relaxed);
+            }),
+            ("below what is no loan", Kind::Mut, 1, |tree, _| {
+                tree.slot(tree.loans[0]).set_phase(Phase::Extension);
+            }),
+            ("the root", Kind::Mut, 1, |tree, loan| tree.rewrite(loan, |_, root| *root = loan)),
+            ("the depth", Kind::Mut, 1, |tree, loan| tree.rewrite(loan, |draft, _| draft.depth = 3)),
+            ("the lender", Kind::Mut, 1, |tree, loan| tree.rewrite(loan, |draft, _| draft.lender = tree.owner)),
+            ("a kind that is stronger", Kind::Shared, 1, |tree, loan| {
+                tree.rewrite(loan, |draft, _| draft.kind = Kind::Mut);
+            }),
+            ("may not end", Kind::Mut, 1, |tree, loan| tree.rewrite(loan, |draft, _| draft.may_end = false)),
+            ("a later deadline", Kind::Mut, 1, |tree, loan| {
+                tree.rewrite(loan, |draft, _| draft.deadline = Some(Instant::from_nanoseconds(101)));
+            }),
+            ("other keys", Kind::Mut, 1, |tree, loan| tree.slot(loan).set_extent(0, Extent { start: 11, count: 2 })),
+        ];
+        for (what, kind, which, damage) in wrong {
+            let (differences, loans) = found(kind, |tree| damage(tree, tree.loans[which]));
+            assert!(differences.contains(&Difference::Tree { loan: loans[which] }), "{what}: {differences:?}");
+        }
+    }
+
+    #[test]
+    fn a_loan_that_has_ended_and_is_kept_by_nothing_is_found_and_one_that_outlives_its_parent() {
+        let (differences, [_, lower]) = found(Kind::Mut, |tree| tree.slot(tree.loans[1]).set_phase(Phase::Waiting));
+        assert!(differences.contains(&Difference::Phase { loan: lower }), "{differences:?}");
+        let (differences, [upper, lower]) = found(Kind::Mut, |tree| tree.slot(tree.loans[0]).set_phase(Phase::Waiting));
+        assert!(differences.contains(&Difference::Phase { loan: lower }), "{differences:?}");
+        assert!(!differences.contains(&Difference::Phase { loan: upper }), "what is below it keeps it");
+    }
+}
