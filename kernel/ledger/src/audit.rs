@@ -394,4 +394,22 @@ mod tests {
         assert!(differences.contains(&Difference::Phase { loan: lower }), "{differences:?}");
         assert!(!differences.contains(&Difference::Phase { loan: upper }), "what is below it keeps it");
     }
+
+    #[test]
+    fn a_slot_too_many_and_a_loan_that_is_in_no_list_are_found() {
+        let (differences, _) = found(Kind::Mut, |tree| {
+            let loans = tree.loans.map(LoanId::index);
+            let free = tree.ledger.pool.indices().find(|index| !loans.contains(index)).expect("two of four are in use");
+            tree.ledger.pool.slot(free).set_phase(Phase::Extension);
+        });
+        assert_eq!(differences, [Difference::Slots { counted: 4, found: 4 }]);
+        let mut borrower = None;
+        let (differences, _) = found(Kind::Mut, |tree| {
+            let process = tree.slot(tree.loans[1]).borrower();
+            tree.ledger.account(process.slot()).lock().first_held = NONE;
+            borrower = Some(process);
+        });
+        let process = borrower.expect("it was looked up");
+        assert_eq!(differences, [Difference::List { process, counted: 0, found: 1 }]);
+    }
 }

@@ -48,6 +48,8 @@ fn each_part_of_a_word_that_is_wrong_is_found() {
     assert_eq!(writes, [Difference::Excluded { key: 100 }, Difference::Pins { counted: 2, found: 1 }]);
     let freed = found(ledger, 107, |word| word.with_owner(0));
     assert_eq!(freed, [Difference::Owned { process: a, counted: 8, found: 7 }]);
+    let written = found(ledger, 104, |word| word.with_writes(true));
+    assert!(written.contains(&Difference::Excluded { key: 104 }), "{written:?}");
     let nobody = found(ledger, 107, |word| word.with_owner(9));
     assert_eq!(nobody[0], Difference::Owner { key: 107, slot: 9 });
     let beyond = found(ledger, 107, |word| word.with_owner(900));
